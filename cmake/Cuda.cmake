@@ -1,0 +1,38 @@
+# Decides whether CUDA operators are built (SIMBA_WITH_CUDA) and enables the language. Needs nvcc, no GPU.
+set(SIMBA_WITH_CUDA OFF)
+if(SIMBA_CUDA STREQUAL "OFF")
+  return()
+endif()
+
+find_program(SIMBA_NVCC nvcc HINTS "$ENV{CUDA_HOME}/bin" /usr/local/cuda/bin)
+if(NOT SIMBA_NVCC)
+  if(SIMBA_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "SIMBA_CUDA=ON needs nvcc (CUDA 12.8 or newer); none on PATH, in CUDA_HOME or /usr/local/cuda.")
+  endif()
+  return()
+endif()
+
+# Before enable_language: CMake 3.25's own default (sm_52) is refused by nvcc 13, and it knows no CUDA20 dialect.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+                  OUTPUT_VARIABLE _caps ERROR_QUIET RESULT_VARIABLE _rc)
+  if(_rc EQUAL 0 AND _caps)
+    string(REGEX MATCHALL "[0-9]+\\.[0-9]+" _caps "${_caps}")
+    list(REMOVE_DUPLICATES _caps)
+    string(REPLACE "." "" CMAKE_CUDA_ARCHITECTURES "${_caps}")
+  else()
+    # No GPU here: real code for the common ones, PTX of the last for everything newer.
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+  endif()
+endif()
+if(CMAKE_VERSION VERSION_LESS 3.26)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+endif()
+set(CMAKE_CUDA_COMPILER "${SIMBA_NVCC}")
+enable_language(CUDA)
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+find_package(CUDAToolkit REQUIRED)
+set(SIMBA_WITH_CUDA ON)
+message(STATUS "CUDA operators for architectures: ${CMAKE_CUDA_ARCHITECTURES}")
