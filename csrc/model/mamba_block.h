@@ -1,0 +1,33 @@
+// One Mamba-1 layer, cut where pruning needs it: what goes into the scan, the scan, what comes out
+// for the tokens that are kept.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "csrc/model/mamba_config.h"
+#include "csrc/model/mamba_state.h"
+#include "csrc/model/mamba_weights.h"
+#include "csrc/model/tokens.h"
+
+namespace simba {
+
+class MambaBlock {
+ public:
+  MambaBlock(const MambaConfig& config, MambaLayerWeights weights)
+      : config_(config), weights_(std::move(weights)) {}
+
+  // Residual addition, norm, in_proj, conv, x_proj, dt_proj. Advances state.conv.
+  SsmInputs project(const Tokens& tokens, MambaLayerState& state) const;
+
+  // The selective scan over all tokens, (1, R, d_inner), ungated. Advances state.ssm.
+  at::Tensor scan(const SsmInputs& inputs, MambaLayerState& state) const;
+
+  // Gate and out_proj for the kept tokens alone; the others' outputs are never read.
+  Tokens emit(const at::Tensor& y, const SsmInputs& inputs, const Kept& kept) const;
+
+ private:
+  MambaConfig config_;
+  MambaLayerWeights weights_;
+};
+
+}  // namespace simba

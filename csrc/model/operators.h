@@ -1,0 +1,53 @@
+// Typed C++ handles over torch.ops.simba: every call goes through the dispatcher, so that devices,
+// profilers and fakes see it. Shapes and errors: csrc/ops.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace simba::ops {
+
+using OptionalTensor = std::optional<at::Tensor>;
+
+std::tuple<at::Tensor, at::Tensor> selective_scan(
+    const at::Tensor& u, const at::Tensor& delta, const at::Tensor& A, const at::Tensor& B,
+    const at::Tensor& C, const OptionalTensor& D, const OptionalTensor& z,
+    const OptionalTensor& delta_bias, const OptionalTensor& initial_state,
+    const OptionalTensor& cu_seqlens, bool delta_softplus);
+
+at::Tensor influence_scores(const at::Tensor& u, const at::Tensor& delta, const at::Tensor& A,
+                            const at::Tensor& B, const at::Tensor& C,
+                            const OptionalTensor& delta_bias, const OptionalTensor& cu_seqlens,
+                            std::string_view decay, std::string_view reduction);
+
+at::Tensor select_tokens(const at::Tensor& scores, std::int64_t keep);
+
+// (1, sum of keep) flat indices and (S + 1) new cu_seqlens.
+std::tuple<at::Tensor, at::Tensor> select_tokens_packed(const at::Tensor& scores,
+                                                        const std::vector<std::int64_t>& keep,
+                                                        const at::Tensor& cu_seqlens);
+
+std::tuple<at::Tensor, at::Tensor> causal_conv1d(const at::Tensor& x, const at::Tensor& weight,
+                                                 const OptionalTensor& bias,
+                                                 const OptionalTensor& initial_state,
+                                                 const OptionalTensor& cu_seqlens, bool silu);
+
+// (normed, new residual)
+std::tuple<at::Tensor, at::Tensor> add_norm(const at::Tensor& x, const OptionalTensor& residual,
+                                            const at::Tensor& weight, const OptionalTensor& bias,
+                                            const OptionalTensor& indices, double eps,
+                                            bool residual_in_fp32);
+
+at::Tensor gate(const at::Tensor& y, const at::Tensor& z, const OptionalTensor& indices);
+
+at::Tensor selective_state_update(at::Tensor& state, const at::Tensor& u, const at::Tensor& delta,
+                                  const at::Tensor& A, const at::Tensor& B, const at::Tensor& C,
+                                  const OptionalTensor& D, const OptionalTensor& z,
+                                  const OptionalTensor& delta_bias, bool delta_softplus);
+
+}  // namespace simba::ops
