@@ -1,0 +1,147 @@
+# The C++ libraries, as targets. System packages first; SIMBA_FETCH_DEPENDENCIES downloads what is missing,
+# pinned by hash, into the build folder.
+#   nlohmann_json::nlohmann_json   CLI11::CLI11   spdlog::spdlog
+#   simba::highway (headers alone)   simba::sentencepiece   simba::utf8proc
+#   GTest::gtest, GTest::gtest_main (with SIMBA_BUILD_TESTS)
+include(FetchContent)
+if(POLICY CMP0135)
+  cmake_policy(SET CMP0135 NEW)
+endif()
+find_package(Threads REQUIRED)
+
+# Downloads one release and leaves its folder in <name>_SOURCE_DIR. Its own CMake files are not run.
+macro(simba_fetch name url sha256)
+  FetchContent_Declare(${name} URL "${url}" URL_HASH SHA256=${sha256} SOURCE_SUBDIR not-a-folder)
+  FetchContent_MakeAvailable(${name})
+endmacro()
+
+# A library of our own making around headers that were found or downloaded.
+function(simba_header_library target folder)
+  string(REPLACE "::" "_" plain "${target}_headers")
+  add_library(${plain} INTERFACE)
+  target_include_directories(${plain} SYSTEM INTERFACE "${folder}")
+  add_library(${target} ALIAS ${plain})
+endfunction()
+
+set(_simba_missing "")
+
+find_package(nlohmann_json 3.10 QUIET CONFIG)
+if(NOT TARGET nlohmann_json::nlohmann_json)
+  if(SIMBA_FETCH_DEPENDENCIES)
+    simba_fetch(simba_json https://github.com/nlohmann/json/releases/download/v3.11.3/json.tar.xz
+                d6c65aca6b1ed68e7a182f4757257b107ae403032760ed6ef121c9d55e81757d)
+    simba_header_library(nlohmann_json::nlohmann_json "${simba_json_SOURCE_DIR}/include")
+  else()
+    list(APPEND _simba_missing nlohmann-json3-dev)
+  endif()
+endif()
+
+find_package(CLI11 2.1 QUIET CONFIG)
+if(NOT TARGET CLI11::CLI11)
+  if(SIMBA_FETCH_DEPENDENCIES)
+    simba_fetch(simba_cli11 https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.4.2.tar.gz
+                f2d893a65c3b1324c50d4e682c0cdc021dd0477ae2c048544f39eed6654b699a)
+    simba_header_library(CLI11::CLI11 "${simba_cli11_SOURCE_DIR}/include")
+  else()
+    list(APPEND _simba_missing libcli11-dev)
+  endif()
+endif()
+
+find_package(spdlog 1.9 QUIET CONFIG)
+if(NOT TARGET spdlog::spdlog)
+  if(SIMBA_FETCH_DEPENDENCIES)
+    simba_fetch(simba_spdlog https://github.com/gabime/spdlog/archive/refs/tags/v1.13.0.tar.gz
+                534f2ee1a4dcbeb22249856edfb2be76a1cf4f708a20b0ac2ed090ee24cfdbc9)
+    simba_header_library(spdlog::spdlog "${simba_spdlog_SOURCE_DIR}/include")
+    target_link_libraries(spdlog_spdlog_headers INTERFACE Threads::Threads)
+  else()
+    list(APPEND _simba_missing libspdlog-dev)
+  endif()
+endif()
+
+# Highway's headers are enough: the kernels choose their instruction set themselves. Releases before 1.0
+# lack operations that they use.
+find_path(SIMBA_HIGHWAY_INCLUDE hwy/highway.h)
+set(_simba_highway_major 0)
+if(SIMBA_HIGHWAY_INCLUDE)
+  file(GLOB _simba_highway_headers "${SIMBA_HIGHWAY_INCLUDE}/hwy/*.h")
+  foreach(_header ${_simba_highway_headers})
+    file(STRINGS "${_header}" _line REGEX "^#define HWY_MAJOR [0-9]+")
+    if(_line)
+      string(REGEX REPLACE "[^0-9]" "" _simba_highway_major "${_line}")
+    endif()
+  endforeach()
+endif()
+if(_simba_highway_major GREATER_EQUAL 1)
+  simba_header_library(simba::highway "${SIMBA_HIGHWAY_INCLUDE}")
+elseif(SIMBA_FETCH_DEPENDENCIES)
+  simba_fetch(simba_highway https://github.com/google/highway/archive/refs/tags/1.2.0.tar.gz
+              7e0be78b8318e8bdbf6fa545d2ecb4c90f947df03f7aadc42c1967f019e63343)
+  simba_header_library(simba::highway "${simba_highway_SOURCE_DIR}")
+else()
+  list(APPEND _simba_missing "libhwy-dev (1.0 or newer)")
+endif()
+
+find_path(SIMBA_UTF8PROC_INCLUDE utf8proc.h)
+find_library(SIMBA_UTF8PROC_LIBRARY utf8proc)
+if(SIMBA_UTF8PROC_INCLUDE AND SIMBA_UTF8PROC_LIBRARY)
+  simba_header_library(simba::utf8proc "${SIMBA_UTF8PROC_INCLUDE}")
+  target_link_libraries(simba_utf8proc_headers INTERFACE "${SIMBA_UTF8PROC_LIBRARY}")
+elseif(SIMBA_FETCH_DEPENDENCIES)
+  enable_language(C)
+  simba_fetch(simba_utf8proc https://github.com/JuliaStrings/utf8proc/archive/refs/tags/v2.9.0.tar.gz
+              18c1626e9fc5a2e192311e36b3010bfc698078f692888940f1fa150547abb0c1)
+  add_library(simba_utf8proc STATIC "${simba_utf8proc_SOURCE_DIR}/utf8proc.c")
+  target_include_directories(simba_utf8proc SYSTEM PUBLIC "${simba_utf8proc_SOURCE_DIR}")
+  target_compile_definitions(simba_utf8proc PUBLIC UTF8PROC_STATIC)
+  add_library(simba::utf8proc ALIAS simba_utf8proc)
+else()
+  list(APPEND _simba_missing libutf8proc-dev)
+endif()
+
+find_path(SIMBA_SENTENCEPIECE_INCLUDE sentencepiece_processor.h)
+find_library(SIMBA_SENTENCEPIECE_LIBRARY sentencepiece)
+if(SIMBA_SENTENCEPIECE_INCLUDE AND SIMBA_SENTENCEPIECE_LIBRARY)
+  simba_header_library(simba::sentencepiece "${SIMBA_SENTENCEPIECE_INCLUDE}")
+  target_link_libraries(simba_sentencepiece_headers INTERFACE "${SIMBA_SENTENCEPIECE_LIBRARY}")
+elseif(SIMBA_FETCH_DEPENDENCIES)
+  enable_language(C)
+  simba_fetch(simba_sentencepiece https://github.com/google/sentencepiece/archive/refs/tags/v0.2.0.tar.gz
+              9970f0a0afee1648890293321665e5b2efa04eaec9f1671fcf8048f456f5bb86)
+  set(SPM_ENABLE_SHARED OFF CACHE BOOL "" FORCE)
+  set(SPM_ENABLE_TCMALLOC OFF CACHE BOOL "" FORCE)
+  set(CMAKE_POLICY_VERSION_MINIMUM 3.5)
+  add_subdirectory("${simba_sentencepiece_SOURCE_DIR}" "${simba_sentencepiece_BINARY_DIR}" EXCLUDE_FROM_ALL)
+  unset(CMAKE_POLICY_VERSION_MINIMUM)
+  simba_header_library(simba::sentencepiece "${simba_sentencepiece_SOURCE_DIR}/src")
+  target_link_libraries(simba_sentencepiece_headers INTERFACE sentencepiece-static Threads::Threads)
+else()
+  list(APPEND _simba_missing libsentencepiece-dev)
+endif()
+
+if(SIMBA_BUILD_TESTS)
+  find_package(GTest QUIET)
+  if(NOT TARGET GTest::gtest_main)
+    if(SIMBA_FETCH_DEPENDENCIES)
+      simba_fetch(simba_gtest https://github.com/google/googletest/archive/refs/tags/v1.14.0.tar.gz
+                  8ad598c73ad796e0d8280b082cebd82a630d73e73cd3c70057938a6501bba5d7)
+      set(_gtest "${simba_gtest_SOURCE_DIR}/googletest")
+      add_library(simba_gtest STATIC "${_gtest}/src/gtest-all.cc")
+      target_include_directories(simba_gtest SYSTEM PUBLIC "${_gtest}/include" PRIVATE "${_gtest}")
+      target_link_libraries(simba_gtest PUBLIC Threads::Threads)
+      add_library(simba_gtest_main STATIC "${_gtest}/src/gtest_main.cc")
+      target_link_libraries(simba_gtest_main PUBLIC simba_gtest)
+      add_library(GTest::gtest ALIAS simba_gtest)
+      add_library(GTest::gtest_main ALIAS simba_gtest_main)
+    else()
+      list(APPEND _simba_missing libgtest-dev)
+    endif()
+  endif()
+endif()
+
+if(_simba_missing)
+  list(JOIN _simba_missing ", " _simba_missing)
+  message(FATAL_ERROR
+    "C++ libraries not found (by their Debian names): ${_simba_missing}. Install them, or pass "
+    "-DSIMBA_FETCH_DEPENDENCIES=ON to download them into the build folder.")
+endif()
