@@ -1,0 +1,50 @@
+// Reductions over the 32 lanes of a warp. The order of the operands is fixed, so results repeat bit
+// for bit; every lane receives the result.
+#pragma once
+
+#include "kernels/cuda/numeric.cuh"
+
+namespace simba::kernels {
+
+inline constexpr int kWarpSize = 32;
+inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+// The larger; NaN where either is NaN.
+template <typename Acc>
+__device__ inline Acc max_or_nan(Acc a, Acc b) {
+  return a > b || a != a ? a : b;
+}
+
+template <typename Acc>
+__device__ inline Acc warp_sum(Acc value) {
+#pragma unroll
+  for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
+    value += __shfl_xor_sync(kAllLanes, value, offset);
+  }
+  return value;
+}
+
+template <typename Acc>
+__device__ inline Acc warp_max_or_nan(Acc value) {
+#pragma unroll
+  for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
+    value = max_or_nan(value, __shfl_xor_sync(kAllLanes, value, offset));
+  }
+  return value;
+}
+
+// The exponent to factor out of a sum of powers of two whose largest is 2^largest: 0 where that one
+// is 0 or infinite, since inf - inf would turn the sum into NaN.
+template <typename Acc>
+__device__ inline Acc factored_exponent(Acc largest) {
+  return fabs(largest) == infinity<Acc>() ? Acc(0) : largest;
+}
+
+// log2 of the sum of 2^value over the lanes, without overflow or underflow.
+template <typename Acc>
+__device__ inline Acc warp_log2_sum(Acc value) {
+  const Acc factor = factored_exponent(warp_max_or_nan(value));
+  return factor + log2(warp_sum(exp2(value - factor)));
+}
+
+}  // namespace simba::kernels
