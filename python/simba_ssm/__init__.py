@@ -1,0 +1,19 @@
+"""Simba: token pruning for pretrained Mamba (arXiv 2505.20698).
+
+Importing the package loads the torch operators (``torch.ops.simba``) alone: one file runs on every
+torch from 2.11 on. The compiled C++ model, tied to one torch and one Python, is loaded when
+``Simba`` is first used.
+
+``simba_ssm.ops`` holds typed functions over the operators, ``simba_ssm.reference`` their definition
+in plain PyTorch.
+"""
+
+from simba_ssm._library import load_ops_library
+
+load_ops_library()
+
+# After the library: ops registers what Python adds to its operators.
+from simba_ssm import ops, reference  # noqa: E402
+from simba_ssm.pretrained import Simba  # noqa: E402
+
+__all__ = ["Simba", "ops", "reference"]

@@ -1,0 +1,198 @@
+"""Typed functions over the operators ``torch.ops.simba.*`` (CPU and CUDA).
+
+Letters in shapes: B batch, L length, D channels, N states, S sequences, K conv width (or kept
+tokens).
+
+Data tensors share one dtype, float32, float64, bfloat16 or float16, and one device; any strides
+with a contiguous last dimension will do. Parameters (A, D, biases, weights) may have any of these
+dtypes and are read in the accumulate type: float32, float64 for float64 data.
+
+Packed input has B = 1 and ``cu_seqlens`` (S + 1, int32, on the same device): sequence s covers
+positions cu_seqlens[s] to cu_seqlens[s + 1], and may be empty. Unpacked, S = B.
+
+A wrong argument raises ValueError with one line that names the operator, the argument, what was
+expected and what came. The values of ``cu_seqlens`` and of indices are checked on the CPU only.
+Shapes of results never depend on data. The operators have no gradient: backward through one raises.
+
+Definitions: :mod:`simba_ssm.reference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+import simba_ssm._ops_registration  # noqa: F401  (fakes and autograd of the operators)
+
+_simba = torch.ops.simba
+
+
+def selective_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    initial_state: Tensor | None = None,
+    cu_seqlens: Tensor | None = None,
+    delta_softplus: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Mamba-1's selective scan (arXiv 2312.00752).
+
+    dt = softplus(delta + delta_bias); h_t = exp(dt A) h_{t-1} + dt B_t u_t; y_t = C_t h_t + D u_t;
+    the output is y, or y * silu(z). Softplus only on request.
+
+    Args:
+        u, delta, z: (B, L, D).
+        A: (D, N), negative.
+        B, C: (B, L, N).
+        D, delta_bias: (D).
+        initial_state: (S, D, N) in the accumulate type; zeros where absent.
+
+    Returns:
+        out (B, L, D) in u's dtype and last_state (S, D, N) in the accumulate type.
+    """
+    return _simba.selective_scan(
+        u, delta, A, B, C, D, z, delta_bias, initial_state, cu_seqlens, delta_softplus
+    )
+
+
+def influence_scores(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    delta_bias: Tensor | None = None,
+    cu_seqlens: Tensor | None = None,
+    decay: str = "no_bias",
+    reduction: str = "max",
+) -> Tensor:
+    """log2 of every token's influence on the last token of its sequence (Simba, Eq. 4).
+
+    Shapes as in :func:`selective_scan`; ``delta`` is raw: bias and softplus are applied here.
+
+    Args:
+        decay: Delta of the decay in the score: "no_bias" softplus(delta), "full" with the bias,
+            "none" no decay at all.
+        reduction: over channels: "max" of |dy|, "signed_max" (max(0, max dy)), "l1" or "l2".
+
+    Returns:
+        (B, L) float32 (float64 for float64 input). log2(0) is -inf; NaN stays NaN.
+    """
+    return _simba.influence_scores(u, delta, A, B, C, delta_bias, cu_seqlens, decay, reduction)
+
+
+def select_tokens(
+    scores: Tensor, keep: int | Sequence[int], cu_seqlens: Tensor | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The ``keep`` highest-scoring tokens of each sequence, in their order.
+
+    Of equal scores the later token is kept, NaN ranks below -inf, and the last token of a sequence
+    is always kept.
+
+    Args:
+        scores: (B, L) float32 or float64.
+        keep: tokens kept, 1 to L; with cu_seqlens one count for each sequence (0 for an empty one).
+
+    Returns:
+        Ascending indices (B, keep) int64. Packed: flat indices (1, sum of keep) and the kept
+        tokens' own cu_seqlens (S + 1) int32.
+    """
+    if cu_seqlens is None:
+        return _simba.select_tokens.default(scores, keep)
+    return _simba.select_tokens.packed(scores, keep, cu_seqlens)
+
+
+def causal_conv1d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    initial_state: Tensor | None = None,
+    cu_seqlens: Tensor | None = None,
+    silu: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Depthwise causal convolution along each sequence, then silu on request.
+
+    out_t = bias + sum over k of weight[:, k] x_{t - (K - 1) + k}; x before the start is
+    ``initial_state`` (the K - 1 newest inputs, oldest first) or zero.
+
+    Args:
+        x: (B, L, D).
+        weight: (D, K).
+        bias: (D).
+        initial_state: (S, D, K - 1) in x's dtype.
+
+    Returns:
+        out (B, L, D) and last_state (S, D, K - 1), both in x's dtype.
+    """
+    return _simba.causal_conv1d(x, weight, bias, initial_state, cu_seqlens, silu)
+
+
+def add_norm(
+    x: Tensor,
+    residual: Tensor | None,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    indices: Tensor | None = None,
+    eps: float = 1e-5,
+    residual_in_fp32: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """s = x + residual, and its RMSNorm (LayerNorm where a bias is given) times weight.
+
+    Args:
+        x: (B, L, D); (B, K, D) with both residual and indices.
+        residual: (B, L, D) in x's dtype or float32.
+        weight, bias: (D).
+        indices: (B, K) int64, rows of residual (of x without one) within each batch row.
+        residual_in_fp32: return s in float32 (float64 for float64).
+
+    Returns:
+        The normed rows in x's dtype, and s: float32 on request or where residual was, else in x's.
+    """
+    return _simba.add_norm(x, residual, weight, bias, indices, eps, residual_in_fp32)
+
+
+def gate(y: Tensor, z: Tensor, indices: Tensor | None = None) -> Tensor:
+    """y * silu(z), of the rows that ``indices`` pick, or of all.
+
+    Args:
+        y, z: (B, L, D).
+        indices: (B, K) int64, rows within each batch row.
+
+    Returns:
+        (B, K, D), or (B, L, D) without indices.
+    """
+    return _simba.gate(y, z, indices)
+
+
+def selective_state_update(
+    state: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None = None,
+    z: Tensor | None = None,
+    delta_bias: Tensor | None = None,
+    delta_softplus: bool = False,
+) -> Tensor:
+    """One step of :func:`selective_scan` (decoding); ``state`` is updated in place.
+
+    Args:
+        state: (S, D, N) in the accumulate type; any strides with a contiguous last dimension.
+        u, delta, z: (S, D).
+        A: (D, N).
+        B, C: (S, N).
+        D, delta_bias: (D).
+
+    Returns:
+        out (S, D) in u's dtype.
+    """
+    return _simba.selective_state_update(state, u, delta, A, B, C, D, z, delta_bias, delta_softplus)

@@ -1,0 +1,303 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <ostream>
+#include <string>
+
+#include "kernels/influence_scores/influence_scores_cuda.h"
+#include "tests/cpp/kernels_cuda/layout.h"
+
+namespace simba::kernels {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct Case {
+  std::string name;
+  Layout (*layout)() = [] { return Layout::batch_of(2, 63); };
+  std::int64_t channels = 40;
+  std::int64_t states = 16;
+  Spacing spacing = {};
+  bool delta_bias = true;
+  InfluenceDecay decay = InfluenceDecay::kNoBias;
+  InfluenceReduction reduction = InfluenceReduction::kMax;
+  double delta_mean = 0, delta_deviation = 2;
+  double zeros = 0.1;  // share of u, B and C that is 0
+};
+
+template <typename T>
+struct Inputs {
+  using Acc = AccumulateType<T>;
+
+  Inputs(const Case& c, const Layout& layout, unsigned seed) {
+    Random random(seed);
+    const auto some_zero = [&](std::vector<double> values) {
+      const std::vector<double> chance = random.uniform(std::ssize(values), 0, 1);
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] *= chance[i] >= c.zeros;
+      return rounded<T>(values);
+    };
+    u = some_zero(random.normal(layout.tokens() * c.channels));
+    delta =
+        rounded<T>(random.normal(layout.tokens() * c.channels, c.delta_mean, c.delta_deviation));
+    B = some_zero(random.normal(layout.tokens() * c.states));
+    C = some_zero(random.normal(layout.tokens() * c.states));
+    A = rounded<Acc>(random.decay(c.channels * c.states));
+    if (c.delta_bias) delta_bias = rounded<Acc>(random.normal(c.channels, -4, 1));
+  }
+
+  std::vector<double> u, delta, B, C, A, delta_bias;
+};
+
+double log2_softplus(double x) { return x < -30 ? x * M_LOG2E : std::log2(softplus(x)); }
+
+// log2 of the sum of 2^value.
+double log2_sum(const std::vector<double>& values) {
+  double largest = -kInfinity;
+  for (const double value : values) {
+    if (std::isnan(value)) return value;
+    largest = std::max(largest, value);
+  }
+  if (std::isinf(largest)) return largest;
+  double sum = 0;
+  for (const double value : values) sum += std::exp2(value - largest);
+  return largest + std::log2(sum);
+}
+
+// What a score can be when each term of dy has a relative error of `error` times its exponent:
+// cancellation among states leaves room.
+struct Bounds {
+  double low, high;
+};
+
+template <typename T>
+Bounds channel_bounds(const Case& c, const Inputs<T>& in, std::int64_t t, std::int64_t last,
+                      std::int64_t d, double suffix, double error) {
+  const double u = in.u[t * c.channels + d];
+  const double delta = in.delta[t * c.channels + d] + (c.delta_bias ? in.delta_bias[d] : 0);
+  const double base = log2_softplus(delta) + std::log2(std::abs(u));
+  std::vector<double> exponents;
+  double largest = -kInfinity;
+  for (std::int64_t n = 0; n < c.states; ++n) {
+    const double product = in.C[last * c.states + n] * in.B[t * c.states + n];
+    exponents.push_back(in.A[d * c.states + n] * M_LOG2E * suffix + std::log2(std::abs(product)));
+    if (std::isnan(exponents.back())) return {std::nan(""), std::nan("")};
+    largest = std::max(largest, exponents.back());
+  }
+  if (std::isnan(base)) return {base, base};
+  if (std::isinf(largest) || std::isinf(base)) return {-kInfinity, -kInfinity};
+  double sum = 0, magnitude = 0;
+  for (std::int64_t n = 0; n < c.states; ++n) {
+    const double term = std::exp2(exponents[n] - largest);
+    const bool negative = (in.C[last * c.states + n] < 0) != (in.B[t * c.states + n] < 0);
+    sum += negative ? -term : term;
+    magnitude += term;
+  }
+  if (c.reduction != InfluenceReduction::kSignedMax)
+    sum = std::abs(sum);
+  else if (u < 0)
+    sum = -sum;
+  const double slack = error * (4 + std::abs(largest) + std::abs(base)) * magnitude;
+  const double power = c.reduction == InfluenceReduction::kL2 ? 2 : 1;
+  return {power * (base + largest + std::log2(std::max(0.0, sum - slack))),
+          power * (base + largest + std::log2(std::max(0.0, sum + slack)))};
+}
+
+double reduce(const Case& c, const std::vector<double>& values) {
+  switch (c.reduction) {
+    case InfluenceReduction::kL1:
+      return log2_sum(values);
+    case InfluenceReduction::kL2:
+      return log2_sum(values) / 2;
+    default:
+      break;
+  }
+  double largest = -kInfinity;
+  for (const double value : values) largest = std::isnan(value) ? value : std::max(value, largest);
+  return largest;
+}
+
+template <typename T>
+std::vector<Bounds> reference(const Case& c, const Layout& layout, const Inputs<T>& in) {
+  const double error = 2 * kRounding<AccumulateType<T>>;
+  std::vector<Bounds> scores(layout.tokens());
+  for (std::int64_t s = 0; s < layout.count(); ++s) {
+    std::vector<double> suffix(c.channels);
+    const std::int64_t last = layout.end(s) - 1;
+    for (std::int64_t t = last; t >= layout.begin(s); --t) {
+      std::vector<double> low, high;
+      for (std::int64_t d = 0; d < c.channels; ++d) {
+        const Bounds bounds = channel_bounds(c, in, t, last, d, suffix[d], error);
+        low.push_back(bounds.low);
+        high.push_back(bounds.high);
+        const double delta = in.delta[t * c.channels + d];
+        const double bias = c.delta_bias && c.decay == InfluenceDecay::kFull ? in.delta_bias[d] : 0;
+        if (c.decay != InfluenceDecay::kNone) suffix[d] += softplus(delta + bias);
+      }
+      scores[t] = {reduce(c, low), reduce(c, high)};
+    }
+  }
+  return scores;
+}
+
+template <typename T>
+std::vector<double> run_twice(const Case& c, const Layout& layout, const Inputs<T>& in) {
+  using Acc = AccumulateType<T>;
+  const auto rows = [&](std::int64_t channels, const std::vector<double>& values) {
+    return DeviceRows<T>(layout.batch(), layout.length(), channels, c.spacing, values);
+  };
+  const DeviceRows<T> u = rows(c.channels, in.u), delta = rows(c.channels, in.delta);
+  const DeviceRows<T> B = rows(c.states, in.B), C = rows(c.states, in.C);
+  const DeviceArray<Acc> A(store_all<Acc>(in.A)), delta_bias(store_all<Acc>(in.delta_bias));
+  DeviceArray<Acc> scores(layout.tokens());
+  InfluenceScoresParams<T> params{
+      .sequences = layout.on_device(),
+      .batch = layout.batch(),
+      .channels = c.channels,
+      .states = c.states,
+      .u = u.const_rows(),
+      .delta = delta.const_rows(),
+      .B = B.const_rows(),
+      .C = C.const_rows(),
+      .A = A.data(),
+      .delta_bias = delta_bias.data(),
+      .decay = c.decay,
+      .reduction = c.reduction,
+      .scores = scores.data(),
+  };
+  DeviceArray<Acc> partial(influence_scores_scratch_cuda(params));
+  params.partial = partial.data();
+  require(influence_scores_cuda(params, nullptr));
+  const std::vector<Acc> first = scores.download();
+  scores.poison();
+  partial.poison();
+  require(influence_scores_cuda(params, nullptr));
+  EXPECT_TRUE(same_bits(scores.download(), first)) << "a second run differs";
+  return load_all(first);
+}
+
+void expect_within(const std::vector<double>& scores, const std::vector<Bounds>& bounds,
+                   double error) {
+  ASSERT_EQ(scores.size(), bounds.size());
+  for (std::size_t t = 0; t < scores.size(); ++t) {
+    const auto [low, high] = bounds[t];
+    if (std::isnan(low)) {
+      EXPECT_TRUE(std::isnan(scores[t])) << "token " << t << ": " << scores[t] << ", expected NaN";
+      continue;
+    }
+    // -inf - slack is -inf: an exact zero stays one.
+    const auto slack = [error](double bound) {
+      return std::isinf(bound) ? 0 : error * (1 + std::abs(bound));
+    };
+    EXPECT_GE(scores[t], low - slack(low)) << "token " << t;
+    EXPECT_LE(scores[t], high + slack(high)) << "token " << t;
+  }
+}
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> table = {
+      {.name = "base"},
+      {.name = "one_token", .layout = [] { return Layout::batch_of(2, 1); }},
+      {.name = "tile_less_one", .layout = [] { return Layout::batch_of(1, 31); }},
+      {.name = "one_tile", .layout = [] { return Layout::batch_of(1, 32); }},
+      {.name = "tile_and_one", .layout = [] { return Layout::batch_of(1, 33); }},
+      {.name = "length_1000", .layout = [] { return Layout::batch_of(1, 1000); }},
+      {.name = "no_tokens", .layout = [] { return Layout::batch_of(2, 0); }},
+      {.name = "no_batch", .layout = [] { return Layout::batch_of(0, 5); }},
+      {.name = "packed",
+       .layout =
+           [] {
+             return Layout::packed({7, 0, 64, 1, 33, 0});
+           }},
+      {.name = "packed_empty",
+       .layout =
+           [] {
+             return Layout::packed({0, 0});
+           }},
+      {.name = "one_channel", .channels = 1},
+      {.name = "channels_32", .channels = 32},
+      {.name = "channels_257", .channels = 257},
+      {.name = "channels_1100", .channels = 1100},
+      {.name = "no_channels", .channels = 0},
+      {.name = "one_state", .states = 1},
+      {.name = "states_5", .states = 5},
+      {.name = "states_17", .states = 17},
+      {.name = "states_64", .states = 64},
+      {.name = "no_states", .states = 0},
+      {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}},
+      {.name = "no_delta_bias", .delta_bias = false},
+      {.name = "full", .decay = InfluenceDecay::kFull},
+      {.name = "none", .decay = InfluenceDecay::kNone},
+      {.name = "signed_max", .reduction = InfluenceReduction::kSignedMax},
+      {.name = "l1", .reduction = InfluenceReduction::kL1},
+      {.name = "l2", .reduction = InfluenceReduction::kL2},
+      {.name = "l1_many_channels", .channels = 1100, .reduction = InfluenceReduction::kL1},
+      {.name = "tiny_delta", .delta_mean = -200, .delta_deviation = 100},
+      {.name = "large_delta", .delta_mean = 300, .delta_deviation = 100},
+      {.name = "large_delta_l2",
+       .reduction = InfluenceReduction::kL2,
+       .delta_mean = 300,
+       .delta_deviation = 100},
+      {.name = "all_zero", .zeros = 2},
+  };
+  return table;
+}
+
+class InfluenceScoresCudaTable : public testing::TestWithParam<Case> {};
+
+TEST_P(InfluenceScoresCudaTable, EqualsDefinition) {
+  const Case& c = GetParam();
+  const Layout layout = c.layout();
+  for_each_storage_type([&]<typename T>() {
+    const Inputs<T> inputs(c, layout, 1);
+    expect_within(run_twice(c, layout, inputs), reference(c, layout, inputs),
+                  8 * kRounding<AccumulateType<T>>);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(, InfluenceScoresCudaTable, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(InfluenceScoresCuda, NanReachesExactlyTheTokensItTouches) {
+  const Layout layout = Layout::batch_of(1, 70);
+  for (const InfluenceReduction reduction :
+       {InfluenceReduction::kMax, InfluenceReduction::kSignedMax, InfluenceReduction::kL1,
+        InfluenceReduction::kL2}) {
+    SCOPED_TRACE(static_cast<int>(reduction));
+    const Case c{.name = "nan", .reduction = reduction};
+    Inputs<float> in(c, layout, 4);
+    in.u[60 * c.channels + 5] = std::nan("");
+    in.delta[3 * c.channels + 6] = std::nan("");
+    in.B[50 * c.states + 7] = std::nan("");
+    const std::vector<double> scores = run_twice(c, layout, in);
+    for (std::int64_t t = 0; t < 70; ++t) {
+      EXPECT_EQ(std::isnan(scores[t]), t <= 3 || t == 50 || t == 60) << "token " << t;
+    }
+  }
+}
+
+TEST(InfluenceScoresCuda, PackedEqualsSingle) {
+  const Case c{.name = "packed"};
+  const std::vector<std::int32_t> lengths = {45, 3, 70};
+  const Layout packed = Layout::packed(lengths);
+  const Inputs<float> in(c, packed, 3);
+  const std::vector<double> expected = run_twice(c, packed, in);
+  for (std::int64_t s = 0; s < packed.count(); ++s) {
+    SCOPED_TRACE(s);
+    const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
+      return std::vector<double>(values.begin() + packed.begin(s) * channels,
+                                 values.begin() + packed.end(s) * channels);
+    };
+    Inputs<float> alone = in;
+    alone.u = cut(in.u, c.channels);
+    alone.delta = cut(in.delta, c.channels);
+    alone.B = cut(in.B, c.states);
+    alone.C = cut(in.C, c.states);
+    EXPECT_EQ(run_twice(c, Layout::batch_of(1, lengths[s]), alone), cut(expected, 1));
+  }
+}
+
+}  // namespace
+}  // namespace simba::kernels
