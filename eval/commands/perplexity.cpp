@@ -1,0 +1,176 @@
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "csrc/checkpoint/hub_cache.h"
+#include "csrc/checkpoint/load_model.h"
+#include "csrc/input_error.h"
+#include "eval/commands/commands.h"
+#include "eval/commands/perplexity_options.h"
+#include "eval/json_text.h"
+#include "eval/log.h"
+#include "eval/model_files.h"
+#include "eval/options.h"
+#include "eval/output_folder.h"
+#include "eval/perplexity_results.h"
+#include "eval/perplexity_run.h"
+#include "eval/perplexity_table.h"
+#include "eval/progress.h"
+#include "eval/read_file.h"
+#include "eval/run_info.h"
+
+namespace simba::eval {
+namespace {
+
+std::string tokenizer_path(const PerplexityOptions& options, const std::string& model_dir) {
+  if (!options.tokenizer.empty()) return options.tokenizer;
+  const std::optional<std::string> beside = find_tokenizer(model_dir);
+  if (beside) return *beside;
+  throw InputError("--tokenizer: expected a file, and there is none beside the weights in " +
+                   model_dir);
+}
+
+struct PlacedWindows {
+  std::string how;
+  WindowList list;
+};
+
+PlacedWindows place_windows(const PerplexityOptions& options, const std::vector<Book>& books,
+                            const WindowSize& size) {
+  if (options.windows_per_book > 0) {
+    return {"per_book", windows_per_book(books, size, options.windows_per_book)};
+  }
+  if (options.windows.find_first_not_of("0123456789") != std::string::npos) {
+    return {"file", read_windows(options.windows, books, size)};
+  }
+  return {"spread",
+          spread_windows(books, size, parse_counts("--windows", options.windows).front())};
+}
+
+// The names of books too short for one window.
+void report_too_short(const std::vector<Book>& books, const WindowList& list,
+                      const WindowSize& size) {
+  if (list.too_short.empty()) return;
+  std::string names;
+  for (const std::size_t book : list.too_short) {
+    names += (names.empty() ? "" : ", ") + books[book].name + " (" +
+             std::to_string(books[book].length()) + ")";
+  }
+  log_info(std::to_string(list.too_short.size()) + " of " + std::to_string(books.size()) +
+           " books have fewer than " + std::to_string(size.total()) +
+           " ids and are left out: " + names);
+}
+
+std::vector<RowScores> run_with_progress(LanguageModel& model, const PerplexityRun& run) {
+  double work = 0;
+  for (const Row& row : run.rows) work += row.flops.total();
+  Progress progress(work, stderr_is_terminal());
+  const auto windows = static_cast<double>(run.windows.size());
+  double under_way = 0;
+  return run_perplexity(
+      model, run, [&](const Row& row, std::size_t first_window, std::size_t count) {
+        progress.advance(under_way);
+        under_way = row.flops.total() * static_cast<double>(count) / windows;
+        progress.show(
+            std::to_string(first_window) + "/" + std::to_string(run.windows.size()) + " windows",
+            row.method.label() + " at context " + std::to_string(row.context));
+      });
+}
+
+void warn_not_finite(const PerplexityRun& run, const std::vector<RowSummary>& summaries) {
+  for (std::size_t r = 0; r < run.rows.size(); ++r) {
+    if (std::isfinite(summaries[r].mean_nll)) continue;
+    log_warning(run.rows[r].method.label() + " at context " + std::to_string(run.rows[r].context) +
+                ": log-likelihoods are not finite");
+  }
+}
+
+nlohmann::ordered_json run_json(const RunInfo& info, const PerplexityRun& run,
+                                const std::vector<RowScores>& scores) {
+  nlohmann::ordered_json json = run_info_json(info);
+  nlohmann::ordered_json& seconds = json["row_seconds"] = nlohmann::ordered_json::array();
+  for (std::size_t r = 0; r < run.rows.size(); ++r) {
+    seconds.push_back({{"method", run.rows[r].method.name()},
+                       {"context", run.rows[r].context},
+                       {"tokens_read", run.rows[r].length},
+                       {"prefill", scores[r].prefill_seconds},
+                       {"continuation", scores[r].continuation_seconds}});
+  }
+  return json;
+}
+
+void run(const PerplexityOptions& options, const std::string& command_line) {
+  const at::NoGradGuard no_grad;
+  RunInfo info;
+  const PerplexityRequest request = check_options(options);
+  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  std::optional<OutputFolder> out;
+  if (!options.out.empty()) out.emplace(options.out, options.force);
+
+  const std::string model_dir = find_model_dir(options.model);
+  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
+  info.tokenizer = tokenizer_path(options, model_dir);
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(info.tokenizer);
+  // Hashing gigabytes of weights takes seconds: they pass while the model computes.
+  std::future<std::vector<FileHash>> weights;
+  if (out) weights = std::async(std::launch::async, hash_weights, model_dir);
+
+  PerplexityRun run;
+  run.books = read_books(options.data, *tokenizer);
+  check_ids(run.books, *tokenizer, model->vocab_size());
+  run.size = {*std::max_element(request.contexts.begin(), request.contexts.end()), options.score};
+  const auto [placed, list] = place_windows(options, run.books, run.size);
+  report_too_short(run.books, list, run.size);
+  run.windows = list.windows;
+  run.batch = options.batch;
+  const RunShape shape{static_cast<std::int64_t>(run.windows.size()), options.score};
+  run.rows = make_rows(*model, request.methods, request.contexts, shape);
+  if (options.match_flops) run.rows = with_matched_flops(*model, std::move(run.rows), shape);
+
+  const std::vector<RowScores> scores = run_with_progress(*model, run);
+  const std::vector<RowSummary> summaries = summarize(run, scores, model->n_layer());
+  warn_not_finite(run, summaries);
+  std::cout << perplexity_table(run, scores, summaries) << std::flush;
+  if (!out) return;
+
+  PerplexitySettings settings;
+  settings.model_config = read_file((std::filesystem::path(model_dir) / "config.json").string());
+  settings.weights = weights.get();
+  settings.tokenizer = hash_file(info.tokenizer);
+  settings.windows = placed;
+  settings.contexts = request.contexts;
+  settings.methods = request.grid;
+  settings.match_flops = options.match_flops;
+  settings.dtype = request.dtype;
+  settings.device = request.device.type();
+  info.command_line = command_line;
+  info.model = options.model;
+  info.data = options.data;
+  info.device = request.device.str();
+  info.batch = options.batch;
+  out->write("run.json", json_text(run_json(info, run, scores)));
+  // Last: where there is a results.json, the run was finished.
+  out->write("results.json",
+             json_text(perplexity_results(settings, run, list.too_short, scores, summaries)));
+}
+
+}  // namespace
+
+void add_perplexity(CLI::App& app, const std::string& command_line) {
+  auto options = std::make_shared<PerplexityOptions>();
+  CLI::App* command = app.add_subcommand(
+      "perplexity", "Perplexity of the tokens that follow a context, after the context was pruned");
+  add_perplexity_options(*command, *options);
+  command->callback([options, command_line] { run(*options, command_line); });
+}
+
+}  // namespace simba::eval

@@ -1,0 +1,54 @@
+// The command line of `simba-eval perplexity`.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "eval/methods.h"
+
+namespace CLI {
+class App;
+}
+
+namespace simba::eval {
+
+// As typed.
+struct PerplexityOptions {
+  std::string model, tokenizer, data, out;
+  std::string context = "2048";
+  std::int64_t score = 64;
+  std::string windows = "64";
+  std::int64_t windows_per_book = 0;
+  std::string retention = "1,0.1";
+  std::string criterion = "influence";
+  std::string decay = "no_bias";
+  std::string reduction = "max";
+  std::string schedule = "linear";
+  std::int64_t seed = 0;
+  bool match_flops = false;
+  std::string dtype = "float32";
+  std::string device = "cpu";
+  std::int64_t threads = 0;
+  std::int64_t batch = 4;
+  bool force = false;
+};
+
+// What can be made of it before any file is opened.
+struct PerplexityRequest {
+  std::vector<std::int64_t> contexts;
+  MethodGrid grid;
+  std::vector<Method> methods;
+  at::ScalarType dtype;
+  at::Device device;
+};
+
+// Declares the options; parsing fills `options`, which must outlive it.
+void add_perplexity_options(CLI::App& command, PerplexityOptions& options);
+
+// Throws InputError naming the first option that is wrong.
+PerplexityRequest check_options(const PerplexityOptions& options);
+
+}  // namespace simba::eval

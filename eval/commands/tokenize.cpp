@@ -1,0 +1,98 @@
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <sstream>
+
+#include "csrc/input_error.h"
+#include "csrc/tokenizer/tokenizer.h"
+#include "eval/commands/commands.h"
+#include "eval/read_file.h"
+
+namespace simba::eval {
+namespace {
+
+struct Options {
+  std::string tokenizer;
+  std::string file = "-";
+  bool decode = false;
+  bool lines = false;
+  bool document_start = false;
+};
+
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
+  if (!std::filesystem::is_directory(path)) return load_tokenizer(path);
+  const std::optional<std::string> inside = find_tokenizer(path);
+  if (!inside) throw InputError("--tokenizer: expected a folder with a tokenizer, got " + path);
+  return load_tokenizer(*inside);
+}
+
+std::string read_input(const std::string& file) {
+  if (file != "-") return read_file(file);
+  return {std::istreambuf_iterator<char>(std::cin), {}};
+}
+
+// The parts of the input that are encoded or decoded by themselves.
+std::vector<std::string> documents(const std::string& input, bool lines) {
+  if (!lines) return {input};
+  std::vector<std::string> parts;
+  std::istringstream stream(input);
+  for (std::string line; std::getline(stream, line);) parts.push_back(line);
+  return parts;
+}
+
+void encode(const Tokenizer& tokenizer, const Options& options, const std::string& text) {
+  std::vector<std::int64_t> ids = tokenizer.encode(text);
+  if (options.document_start) ids.insert(ids.begin(), tokenizer.document_start());
+  std::string line;
+  for (const std::int64_t id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
+  std::cout << line << "\n";
+}
+
+void decode(const Tokenizer& tokenizer, const Options& options, const std::string& text) {
+  std::vector<std::int64_t> ids;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) {
+    std::int64_t id = -1;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    const bool number = error == std::errc() && end == word.data() + word.size();
+    if (!number || id < 0 || id >= tokenizer.vocab_size()) {
+      throw InputError("--decode: expected ids in [0, " + std::to_string(tokenizer.vocab_size()) +
+                       "), got '" + word + "'");
+    }
+    ids.push_back(id);
+  }
+  if (options.document_start && !ids.empty() && ids.front() == tokenizer.document_start()) {
+    ids.erase(ids.begin());
+  }
+  std::cout << tokenizer.decode(ids);
+  if (options.lines) std::cout << "\n";
+}
+
+void run(const Options& options) {
+  const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(options.tokenizer);
+  for (const std::string& document : documents(read_input(options.file), options.lines)) {
+    options.decode ? decode(*tokenizer, options, document) : encode(*tokenizer, options, document);
+  }
+  std::cout << std::flush;
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("tokenize", "Ids of a text, on one line; or with --decode its text");
+  command->add_option("--tokenizer", options->tokenizer, "tokenizer file, or a folder with one")
+      ->required();
+  command->add_flag("--decode", options->decode, "read ids, write text");
+  command->add_flag("--lines", options->lines, "each line by itself instead of the whole input");
+  command->add_flag("--document-start", options->document_start,
+                    "put the document start first (with --decode: take it away)");
+  command->add_option("file", options->file, "input (default: standard input)");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace simba::eval
