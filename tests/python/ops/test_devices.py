@@ -1,0 +1,70 @@
+"""Arguments of one call lie on one device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from scan_inputs import scan_inputs, score_inputs
+
+from simba_ssm import ops
+
+
+def calls(device):
+    inputs = scan_inputs(device=device, initial=True)
+    x, weight = inputs["u"], inputs["A"]
+    step = {name: inputs[name][:, 0] for name in ("u", "delta", "B", "C", "z")}
+    step |= {"state": inputs["initial_state"], "A": inputs["A"], "D": inputs["D"]}
+    indices = torch.zeros(2, 3, dtype=torch.int64, device=device)
+    bounds = torch.tensor([0, 63], dtype=torch.int32, device=device)
+    return {
+        "selective_scan": inputs,
+        "influence_scores": score_inputs(inputs),
+        "causal_conv1d": {"x": x[:1], "weight": weight, "cu_seqlens": bounds},
+        "gate": {"y": x, "z": inputs["z"], "indices": indices},
+        "add_norm": {"x": x, "residual": inputs["z"], "weight": inputs["D"]},
+        "selective_state_update": step,
+    }
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_every_argument_is_checked(device):
+    elsewhere = calls("cpu")
+    for op, arguments in calls(device).items():
+        lead = "state" if op == "selective_state_update" else next(iter(arguments))
+        for name in arguments:
+            if name not in (lead, "u", "x", "y"):
+                mixed = arguments | {name: elsewhere[op][name]}
+                with pytest.raises(ValueError, match=f"{op}: {name} must be on cuda:0 like"):
+                    getattr(ops, op)(**mixed)
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_results_are_on_the_arguments_device(device):
+    for op, arguments in calls(device).items():
+        outs = getattr(ops, op)(**arguments)
+        for out in outs if isinstance(outs, tuple) else (outs,):
+            assert out.device.type == device
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_pruning_is_one_cuda_graph(device):
+    """No operator waits for the device, and a replay reads the new contents of its inputs."""
+    inputs = scan_inputs(device=device)
+    arguments = {name: inputs[name] for name in ("u", "delta", "A", "B", "C")}
+
+    def prune():
+        kept = ops.select_tokens(ops.influence_scores(**arguments), 20)
+        out, state = ops.selective_scan(**arguments, delta_softplus=True)
+        return kept, ops.gate(out, inputs["z"], kept), state
+
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        prune()
+    side.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = prune()
+    inputs["u"].copy_(torch.randn_like(inputs["u"]))
+    graph.replay()
+    for actual, expected in zip(captured, prune(), strict=True):
+        assert torch.equal(actual, expected)

@@ -1,0 +1,66 @@
+"""Offsets beyond 2^31 elements: two rows that lie that far apart, little between them touched."""
+
+from __future__ import annotations
+
+import mmap
+
+import pytest
+import torch
+from scan_inputs import scan_inputs, score_inputs
+
+from simba_ssm import ops
+
+FAR = 2**31 + 9
+
+
+@pytest.fixture
+def storage(device):
+    """FAR + 4096 float16 elements. On the CPU, pages that nobody touches take no memory."""
+    count = FAR + 4096
+    if device == "cpu":
+        no_reserve = 0x4000
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve
+        return torch.frombuffer(mmap.mmap(-1, 2 * count, flags=flags), dtype=torch.float16)
+    return torch.zeros(count, dtype=torch.float16, device=device)
+
+
+def spread(tensor, storage, dim):
+    """A copy of `tensor`, whose `dim` has size 2, with FAR elements from one half to the other."""
+    strides = list(torch.empty(tensor.shape, device="meta").stride())
+    strides[dim] = FAR
+    far = storage.as_strided(tensor.shape, strides)
+    return far.copy_(tensor)
+
+
+@pytest.mark.parametrize("name", ["u", "delta", "B", "C", "z"])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_scan(name, dim, storage, device):
+    batch, length = (2, 5) if dim == 0 else (1, 2)
+    inputs = scan_inputs(device=device, batch=batch, length=length, dtype=torch.float16)
+    expected = ops.selective_scan(**inputs, delta_softplus=True)
+    expected_scores = ops.influence_scores(**score_inputs(inputs))
+    inputs[name] = spread(inputs[name], storage, dim)
+    for actual, want in zip(
+        ops.selective_scan(**inputs, delta_softplus=True), expected, strict=True
+    ):
+        assert torch.equal(actual, want)
+    assert torch.equal(ops.influence_scores(**score_inputs(inputs)), expected_scores)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_conv_norm_and_gate(dim, storage, device):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 2, 24, generator=generator).half().to(device)
+    x = x if dim == 0 else x[:1]
+    far = spread(x, storage, dim)
+    indices = torch.tensor([[1, 0, 1]] * x.shape[0], device=device)
+    ones = torch.ones(24, device=device)
+    small = torch.randn(x.shape[0], 3, 24, generator=generator).half().to(device)
+    for call in (
+        lambda t: ops.causal_conv1d(t, ones[:, None])[0],
+        lambda t: ops.add_norm(t, None, ones, indices=indices)[0],
+        lambda t: ops.add_norm(small, t, ones, indices=indices)[0],
+        lambda t: ops.gate(t, x, indices),
+        lambda t: ops.gate(x, t, indices),
+    ):
+        assert torch.equal(call(far), call(x))

@@ -1,0 +1,172 @@
+"""What torch knows of the operators: schemas, fakes, tracing, and that none has a gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from op_support import cu_seqlens
+from scan_inputs import scan_inputs, score_inputs
+
+from simba_ssm import ops
+
+LENGTHS = [0, 5, 12]
+
+
+def scan(device, **shape):
+    inputs = scan_inputs(device=device, length=17, channels=6, states=3, **shape)
+    return torch.ops.simba.selective_scan.default, inputs | {"delta_softplus": True}
+
+
+def scores(device, **shape):
+    inputs = scan_inputs(device=device, length=17, channels=6, states=3, **shape)
+    options = {"decay": "full", "reduction": "l2"}
+    return torch.ops.simba.influence_scores.default, score_inputs(inputs) | options
+
+
+def conv(device, **options):
+    x = torch.randn(1, 17, 6, device=device)
+    inputs = {"x": x, "weight": torch.randn(6, 4, device=device)}
+    return torch.ops.simba.causal_conv1d.default, inputs | options
+
+
+def norm(device, **options):
+    inputs = {"x": torch.randn(1, 2, 6, device=device), "residual": None}
+    inputs["weight"] = torch.ones(6, device=device)
+    return torch.ops.simba.add_norm.default, inputs | options
+
+
+def gated(device, **options):
+    y = torch.randn(1, 3, 6, device=device)
+    return torch.ops.simba.gate.default, {"y": y, "z": torch.randn_like(y)} | options
+
+
+def step(device, **shape):
+    inputs = scan_inputs(device=device, length=1, channels=6, states=3, initial=True, **shape)
+    inputs["state"] = inputs.pop("initial_state")
+    inputs |= {name: inputs[name][:, 0] for name in ("u", "delta", "B", "C", "z")}
+    return torch.ops.simba.selective_state_update.default, inputs
+
+
+def select(device):
+    return torch.ops.simba.select_tokens.default, {
+        "scores": torch.randn(2, 17, device=device),
+        "keep": 4,
+    }
+
+
+def select_packed(device):
+    return torch.ops.simba.select_tokens.packed, {
+        "scores": torch.randn(1, 17, device=device),
+        "keep": [0, 2, 12],
+        "cu_seqlens": cu_seqlens(LENGTHS, device),
+    }
+
+
+def indices(device):
+    return torch.tensor([[1, 0]], device=device)
+
+
+CALLS = {
+    "selective_scan": scan,
+    "selective_scan, packed": lambda device: scan(device, lengths=LENGTHS, initial=True),
+    "selective_scan, bfloat16": lambda device: scan(device, dtype=torch.bfloat16),
+    "selective_scan, float64": lambda device: scan(device, dtype=torch.float64, initial=True),
+    "influence_scores": scores,
+    "influence_scores, packed": lambda device: scores(device, lengths=LENGTHS),
+    "influence_scores, float16": lambda device: scores(device, dtype=torch.float16),
+    "select_tokens": select,
+    "select_tokens.packed": select_packed,
+    "causal_conv1d": conv,
+    "causal_conv1d, packed": lambda device: conv(device, cu_seqlens=cu_seqlens(LENGTHS, device)),
+    "add_norm": norm,
+    "add_norm, indices": lambda device: norm(
+        device, residual=torch.randn(1, 5, 6, device=device), indices=indices(device)
+    ),
+    "add_norm, wide": lambda device: norm(
+        device, x=torch.randn(1, 2, 6, device=device).bfloat16(), residual_in_fp32=True
+    ),
+    "gate": gated,
+    "gate, indices": lambda device: gated(device, indices=indices(device)),
+    "selective_state_update": step,
+    "selective_state_update, bfloat16": lambda device: step(device, dtype=torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_opcheck(name, device):
+    op, arguments = CALLS[name](device)
+    torch.library.opcheck(op, (), arguments)
+
+
+@pytest.mark.parametrize("name", ["selective_scan", "influence_scores", "causal_conv1d", "gate"])
+def test_no_gradient(name, device):
+    op, arguments = CALLS[name](device)
+    first = next(iter(arguments))
+    arguments[first] = arguments[first].requires_grad_()
+    outs = op(**arguments)
+    for out in outs if isinstance(outs, tuple) else (outs,):
+        with pytest.raises(NotImplementedError, match=f"simba::{name} has no gradient"):
+            out.sum().backward(retain_graph=True)
+
+
+@pytest.mark.parametrize("argument", ["x", "residual", "weight"])
+def test_add_norm_has_no_gradient(argument, device):
+    op, arguments = norm(device, residual=torch.randn(1, 2, 6, device=device))
+    arguments[argument] = arguments[argument].requires_grad_()
+    for out in op(**arguments):
+        with pytest.raises(NotImplementedError, match="simba::add_norm has no gradient"):
+            out.sum().backward(retain_graph=True)
+
+
+def test_state_update_has_no_gradient(device):
+    op, arguments = step(device)
+    arguments["A"] = arguments["A"].requires_grad_()
+    out = op(**arguments)
+    for result in (out, arguments["state"]):
+        with pytest.raises(
+            NotImplementedError, match="simba::selective_state_update has no gradient"
+        ):
+            result.sum().backward(retain_graph=True)
+
+
+def test_selected_indices_carry_no_gradient(device):
+    scores = torch.randn(1, 17, device=device, requires_grad=True)
+    assert not ops.select_tokens(scores, 4).requires_grad
+    kept, _ = ops.select_tokens(scores, [0, 2, 12], cu_seqlens(LENGTHS, device))
+    assert not kept.requires_grad
+
+
+def test_inference_leaves_no_graph(device):
+    op, arguments = step(device)
+    arguments["A"] = arguments["A"].requires_grad_()
+    with torch.no_grad():
+        assert not op(**arguments).requires_grad
+    assert not arguments["state"].requires_grad
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiled_pruning_step_equals_eager(dynamic, device):
+    """Score, select, scan, gate and norm as one traced graph without breaks."""
+
+    def prune(u, delta, A, B, C, z, keep):
+        kept = ops.select_tokens(ops.influence_scores(u, delta, A, B, C), keep)
+        out, _ = ops.selective_scan(u, delta, A, B, C, delta_softplus=True)
+        gated = ops.gate(out, z, kept)
+        return kept, *ops.add_norm(gated, u, torch.ones_like(A[:, 0]), indices=kept)
+
+    compiled = torch.compile(prune, backend="aot_eager", fullgraph=True, dynamic=dynamic)
+    for length in (33, 40):
+        inputs = scan_inputs(device=device, length=length, channels=8)
+        arguments = [inputs[name] for name in ("u", "delta", "A", "B", "C", "z")]
+        for actual, expected in zip(
+            compiled(*arguments, length // 2), prune(*arguments, length // 2), strict=True
+        ):
+            assert torch.equal(actual, expected)
+
+
+def test_compiled_state_update_changes_the_state(device):
+    op, arguments = step(device)
+    eager = arguments | {"state": arguments["state"].clone()}
+    compiled = torch.compile(lambda **a: op(**a), backend="aot_eager", fullgraph=True)
+    assert torch.equal(compiled(**arguments), op(**eager))
+    assert torch.equal(arguments["state"], eager["state"])
