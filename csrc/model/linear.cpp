@@ -10,10 +10,10 @@ namespace simba {
 namespace {
 
 constexpr std::int64_t kPanelRows = 16;
-// Measured with MKL: results vary with the row count from an inner dimension of 1024 up, not at
-// 768.
-constexpr std::int64_t kInnerBlock = 512;
-constexpr std::int64_t kInnerUnsplit = 768;
+
+// Measured with MKL on 1, 2 and 16 threads: longer inner dimensions round differently for different
+// row counts, these never do.
+std::int64_t inner_block(at::ScalarType dtype) { return dtype == at::kDouble ? 128 : 512; }
 
 bool has_batch_dependent_rounding(const at::Tensor& x) {
   return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
@@ -22,12 +22,9 @@ bool has_batch_dependent_rounding(const at::Tensor& x) {
 // out = x weight^T; the number of rows is a multiple of kPanelRows.
 void multiply_panels(at::Tensor out, const at::Tensor& x, const at::Tensor& weight) {
   const std::int64_t inner = x.size(1);
-  if (inner <= kInnerUnsplit) {
-    at::mm_out(out, x, weight.t());
-    return;
-  }
-  for (std::int64_t k = 0; k < inner; k += kInnerBlock) {
-    const std::int64_t length = std::min(kInnerBlock, inner - k);
+  const std::int64_t block = inner_block(x.scalar_type());
+  for (std::int64_t k = 0; k < inner; k += block) {
+    const std::int64_t length = std::min(block, inner - k);
     const at::Tensor x_block = x.narrow(1, k, length);
     const at::Tensor weight_block = weight.narrow(1, k, length).t();
     if (k == 0) {

@@ -1,7 +1,7 @@
 // The residual addition and the normalisation before a layer, per row r of (B, R):
-//   s = x[r] + residual[indices[r]]            (absent residual: s = x[indices[r]]; absent indices: r)
-//   RMSNorm (no bias): s / sqrt(mean(s^2) + eps) * weight
-//   LayerNorm (bias):  (s - mean(s)) / sqrt(var(s) + eps) * weight + bias
+//   s = x[r] + residual[indices[r]]            (absent residual: s = x[indices[r]]; absent indices:
+//   r) RMSNorm (no bias): s / sqrt(mean(s^2) + eps) * weight LayerNorm (bias):  (s - mean(s)) /
+//   sqrt(var(s) + eps) * weight + bias
 // s itself is written as the new residual, in R: T, or float for 16-bit T.
 #pragma once
 
@@ -17,16 +17,17 @@ template <typename T, typename R>
 struct AddNormParams {
   using Acc = AccumulateType<T>;
 
-  std::int64_t batch = 0;        // B
-  std::int64_t rows = 0;         // R, rows of the outputs per batch row
-  std::int64_t channels = 0;     // D
-  Rows<const T> x;               // (B, R, D), or (B, L, D) where indices pick rows of x
-  Rows<const R> residual;        // (B, L, D), optional
-  const std::int64_t* indices = nullptr;  // (B, R) contiguous, optional; each within its batch row's L
-  const Acc* weight = nullptr;   // (D)
-  const Acc* bias = nullptr;     // (D), optional: present means LayerNorm
-  Rows<T> normed;                // (B, R, D)
-  Rows<R> new_residual;          // (B, R, D)
+  std::int64_t batch = 0;     // B
+  std::int64_t rows = 0;      // R, rows of the outputs per batch row
+  std::int64_t channels = 0;  // D
+  Rows<const T> x;            // (B, R, D), or (B, L, D) where indices pick rows of x
+  Rows<const R> residual;     // (B, L, D), optional
+  const std::int64_t* indices =
+      nullptr;                  // (B, R) contiguous, optional; each within its batch row's L
+  const Acc* weight = nullptr;  // (D)
+  const Acc* bias = nullptr;    // (D), optional: present means LayerNorm
+  Rows<T> normed;               // (B, R, D)
+  Rows<R> new_residual;         // (B, R, D)
   double eps = 0;
 };
 

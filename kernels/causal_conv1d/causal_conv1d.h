@@ -1,7 +1,8 @@
 // Causal depthwise convolution along each sequence, per channel d, with K taps:
 //   out_t = act(bias + sum over k of weight[k] x_{t - (K - 1) + k}),   act = silu or identity
-// x before the sequence's start comes from initial_state (its K - 1 newest inputs, oldest first) or is 0.
-// last_state holds the K - 1 newest inputs after the sequence, in the same order and x's own type.
+// x before the sequence's start comes from initial_state (its K - 1 newest inputs, oldest first) or
+// is 0. last_state holds the K - 1 newest inputs after the sequence, in the same order and x's own
+// type.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // One step of the selective scan (decoding), the state updated in place, per sequence s:
-//   h <- exp(dt A) h + dt B u,   out = (C . h + D u) * silu(z)     (dt, D and z as in selective_scan.h)
+//   h <- exp(dt A) h + dt B u,   out = (C . h + D u) * silu(z)     (dt, D and z as in
+//   selective_scan.h)
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,10 @@ template <typename T>
 struct SelectiveStateUpdateParams {
   using Acc = AccumulateType<T>;
 
-  std::int64_t sequences = 0;       // S
-  std::int64_t channels = 0;        // D
-  std::int64_t states = 0;          // N
-  Acc* state = nullptr;             // (S, D, N) with the strides below, N contiguous; updated in place
+  std::int64_t sequences = 0;  // S
+  std::int64_t channels = 0;   // D
+  std::int64_t states = 0;     // N
+  Acc* state = nullptr;        // (S, D, N) with the strides below, N contiguous; updated in place
   std::int64_t state_sequence_stride = 0;
   std::int64_t state_channel_stride = 0;
   Rows<const T> u, delta;           // (S, D) as rows: batch_stride is the stride between sequences
