@@ -14,6 +14,7 @@ import platform
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,15 +24,16 @@ import simba_ssm
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests/python"))
 
 
-def measure(run, repeats: int) -> tuple[float, float, float]:
-    """(median, smallest, largest) wall time after one warm-up."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times), min(times), max(times)
+def measure(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Wall times of each run, after one warm-up; the runs take turns, so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for repeat in range(repeats + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if repeat > 0:
+                times[name].append(time.perf_counter() - start)
+    return times
 
 
 def matrix_products(model: simba_ssm.Simba, ids: torch.Tensor):
@@ -79,19 +81,20 @@ def main() -> None:
 
     print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}, {arguments.threads} threads, "
           f"{arguments.model.name}, (1, {arguments.tokens}), {arguments.dtype}")
-    rows = {"floor: matrix products": measure(matrix_products(model, ids), arguments.repeats)}
+    runs = {"floor: matrix products": matrix_products(model, ids)}
     for name, plan in plans.items():
-        rows[name] = measure(lambda plan=plan: model.prefill([ids], plan=plan), arguments.repeats)
+        runs[name] = lambda plan=plan: model.prefill([ids], plan=plan)
+    times = measure(runs, arguments.repeats)
     if not arguments.no_peer:
         from hugging_face import mamba_from_state_spaces
 
         peer = mamba_from_state_spaces(arguments.model, dtype)
         with torch.no_grad():
-            rows["transformers"] = measure(
-                lambda: peer(ids.unsqueeze(0), use_cache=False, logits_to_keep=1), max(1, arguments.repeats // 3)
-            )
-    dense = rows["simba dense"][0]
-    for name, (median, low, high) in rows.items():
+            forward = lambda: peer(ids.unsqueeze(0), use_cache=False, logits_to_keep=1)  # noqa: E731
+            times |= measure({"transformers": forward}, max(1, arguments.repeats // 3))
+    dense = statistics.median(times["simba dense"])
+    for name, walls in times.items():
+        median, low, high = statistics.median(walls), min(walls), max(walls)
         line = f"{name:32s} {median:8.3f} s  [{low:.3f}, {high:.3f}]  {median / dense:6.3f} x dense"
         if name in plans:
             count = model.flops(arguments.tokens, plan=plans[name])
