@@ -1,6 +1,6 @@
 #include "csrc/model/simba.h"
 
-#include <ATen/core/grad_mode.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 
@@ -29,6 +29,10 @@ void check_tokens(const PackedTokens& tokens, std::int64_t vocab_size) {
     }
   }
 }
+
+// Passes run below autograd, not just without it: in a Python process the operators' autograd is
+// Python, and would take the GIL at every call.
+using PassGuard = at::AutoDispatchBelowAutograd;
 
 // The last token of every sequence, without touching the activations: only rows are renamed.
 Tokens last_of_each(const Tokens& tokens) {
@@ -96,7 +100,7 @@ at::Tensor Simba::logits(const Tokens& tokens) const {
 }
 
 Prefill Simba::prefill(const PackedTokens& packed, const PruningPlan& plan, Observer* observer) {
-  const at::NoGradGuard no_grad;
+  const PassGuard guard;
   check_tokens(packed, vocab_size());
   for (const std::int64_t length : packed.lengths) {
     if (length < 1)
@@ -111,7 +115,7 @@ Prefill Simba::prefill(const PackedTokens& packed, const PruningPlan& plan, Obse
 }
 
 at::Tensor Simba::extend(State& state, const PackedTokens& packed, Observer* observer) {
-  const at::NoGradGuard no_grad;
+  const PassGuard guard;
   check_tokens(packed, vocab_size());
   auto* mamba = dynamic_cast<MambaState*>(&state);
   if (!mamba || static_cast<std::int64_t>(mamba->layers.size()) != config_.n_layer) {
