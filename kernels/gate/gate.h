@@ -10,12 +10,12 @@ namespace simba::kernels {
 
 template <typename T>
 struct GateParams {
-  std::int64_t batch = 0;     // B
-  std::int64_t rows = 0;      // R, rows of out per batch row
-  std::int64_t channels = 0;  // D
-  Rows<const T> y, z;         // (B, L, D)
+  std::int64_t batch = 0;                 // B
+  std::int64_t rows = 0;                  // R, rows of out per batch row
+  std::int64_t channels = 0;              // D
+  Rows<const T> y, z;                     // (B, L, D)
   const std::int64_t* indices = nullptr;  // (B, R) contiguous, optional
-  Rows<T> out;                // (B, R, D)
+  Rows<T> out;                            // (B, R, D)
 };
 
 // Work items: flat rows of (B, R).

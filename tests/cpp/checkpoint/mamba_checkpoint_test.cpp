@@ -7,9 +7,9 @@
 
 #include "csrc/checkpoint/load_model.h"
 #include "tests/cpp/checkpoint/byte_writers.h"
+#include "tests/cpp/checkpoint/tiny_checkpoint.h"
 #include "tests/cpp/refusal.h"
 #include "tests/cpp/temporary_folder.h"
-#include "tests/cpp/checkpoint/tiny_checkpoint.h"
 
 namespace simba::test {
 namespace {

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "tests/cpp/checkpoint/tiny_checkpoint.h"
 #include "tests/cpp/refusal.h"
 #include "tests/cpp/temporary_folder.h"
-#include "tests/cpp/checkpoint/tiny_checkpoint.h"
 
 namespace simba::test {
 namespace {

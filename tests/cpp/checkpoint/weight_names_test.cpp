@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "tests/cpp/refusal.h"
 #include "tests/cpp/checkpoint/tiny_checkpoint.h"
+#include "tests/cpp/refusal.h"
 
 namespace simba::test {
 namespace {

@@ -1,7 +1,8 @@
+#include "csrc/model/budget.h"
+
 #include <gtest/gtest.h>
 
 #include "csrc/input_error.h"
-#include "csrc/model/budget.h"
 #include "csrc/model/mamba_flops.h"
 #include "tests/cpp/model/random_model.h"
 

@@ -1,7 +1,8 @@
+#include "csrc/model/schedule.h"
+
 #include <gtest/gtest.h>
 
 #include "csrc/input_error.h"
-#include "csrc/model/schedule.h"
 
 namespace simba {
 namespace {

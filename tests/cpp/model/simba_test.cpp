@@ -1,9 +1,10 @@
+#include "csrc/model/simba.h"
+
 #include <ATen/ops/cat.h>
 #include <gtest/gtest.h>
 
 #include "csrc/input_error.h"
 #include "csrc/model/mamba_state.h"
-#include "csrc/model/simba.h"
 #include "tests/cpp/model/random_model.h"
 
 namespace simba {
