@@ -7,9 +7,9 @@
 
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
-#include "eval/interrupt.h"
-#include "eval/log.h"
-#include "eval/run_info.h"
+#include "eval/run/interrupt.h"
+#include "eval/run/log.h"
+#include "eval/run/run_info.h"
 
 namespace {
 

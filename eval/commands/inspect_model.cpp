@@ -7,7 +7,7 @@
 #include "csrc/model/simba.h"
 #include "eval/commands/commands.h"
 #include "eval/options.h"
-#include "eval/table.h"
+#include "eval/text/table.h"
 
 namespace simba::eval {
 namespace {

@@ -9,7 +9,7 @@
 #include "csrc/input_error.h"
 #include "csrc/tokenizer/tokenizer.h"
 #include "eval/commands/commands.h"
-#include "eval/read_file.h"
+#include "eval/text/read_file.h"
 
 namespace simba::eval {
 namespace {
