@@ -1,4 +1,5 @@
-# simba_kernels_cuda: the CUDA kernels, one .cu per operator. The portable kernels run from sm_75 on.
+# simba_kernels_cuda: the CUDA kernels. The portable kernels run from sm_75 on; NAME_cuda.cpp chooses between
+# an operator's portable and fast one (cuda/path.h).
 # compiled_architectures() names what is compiled in: "sm_80, sm_90, PTX of compute_90".
 set(_simba_architectures)
 set(_simba_newer)
@@ -15,14 +16,34 @@ endforeach()
 string(REPLACE ";" ", " _simba_architectures "${_simba_architectures}")
 
 add_library(simba_kernels_cuda STATIC
+  add_norm/add_norm_cuda.cpp
+  add_norm/add_norm_fast.cu
   add_norm/add_norm_portable.cu
+  causal_conv1d/causal_conv1d_cuda.cpp
+  causal_conv1d/causal_conv1d_fast.cu
   causal_conv1d/causal_conv1d_portable.cu
   cuda/architectures.cpp
+  cuda/path.cpp
+  gate/gate_cuda.cpp
+  gate/gate_fast.cu
   gate/gate_portable.cu
+  gemv/gemv.cu
+  in_proj_step/in_proj_step.cu
+  influence_scores/influence_scores_cuda.cpp
+  influence_scores/influence_scores_fast.cu
   influence_scores/influence_scores_portable.cu
+  select_tokens/select_tokens_cuda.cpp
+  select_tokens/select_tokens_fast.cu
   select_tokens/select_tokens_portable.cu
+  selective_scan/selective_scan_cuda.cpp
+  selective_scan/selective_scan_fast_bfloat16.cu
+  selective_scan/selective_scan_fast_float.cu
+  selective_scan/selective_scan_fast_float16.cu
   selective_scan/selective_scan_portable.cu
-  selective_state_update/selective_state_update_portable.cu)
+  selective_state_update/selective_state_update_cuda.cpp
+  selective_state_update/selective_state_update_fast.cu
+  selective_state_update/selective_state_update_portable.cu
+  ssm_step/ssm_step.cu)
 target_compile_options(simba_kernels_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo>")
 set_source_files_properties(cuda/architectures.cpp PROPERTIES COMPILE_DEFINITIONS
   "SIMBA_CUDA_ARCHITECTURES=\"${_simba_architectures}${_simba_newer}\"")

@@ -3,7 +3,7 @@
 // is read once per sum it needs (from the first-level cache after the first time), so no D is too
 // long for it; sums are per thread, then over lanes, then over warps, always in the same order. The
 // variance is that of s - mean.
-#include "kernels/add_norm/add_norm_cuda.h"
+#include "kernels/add_norm/add_norm_paths.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
 #include "kernels/cuda/warp.cuh"
@@ -71,19 +71,16 @@ __global__ void __launch_bounds__(kThreads) add_norm_kernel(AddNormParams<T, R> 
 }  // namespace
 
 template <typename T, typename R>
-cudaError_t add_norm_cuda(const AddNormParams<T, R>& params, cudaStream_t stream) {
-  if (params.batch < 0 || params.rows < 0 || params.channels < 0) return cudaErrorInvalidValue;
-  const std::int64_t rows = params.batch * params.rows;
-  if (rows == 0 || params.channels == 0) return cudaSuccess;
-  add_norm_kernel<<<grid_blocks(rows), kThreads, 0, stream>>>(params);
+cudaError_t add_norm_portable(const AddNormParams<T, R>& params, cudaStream_t stream) {
+  add_norm_kernel<<<grid_blocks(params.batch * params.rows), kThreads, 0, stream>>>(params);
   return cudaGetLastError();
 }
 
-template cudaError_t add_norm_cuda(const AddNormParams<float, float>&, cudaStream_t);
-template cudaError_t add_norm_cuda(const AddNormParams<double, double>&, cudaStream_t);
-template cudaError_t add_norm_cuda(const AddNormParams<BFloat16, BFloat16>&, cudaStream_t);
-template cudaError_t add_norm_cuda(const AddNormParams<BFloat16, float>&, cudaStream_t);
-template cudaError_t add_norm_cuda(const AddNormParams<Float16, Float16>&, cudaStream_t);
-template cudaError_t add_norm_cuda(const AddNormParams<Float16, float>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<float, float>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<double, double>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<BFloat16, BFloat16>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<BFloat16, float>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<Float16, Float16>&, cudaStream_t);
+template cudaError_t add_norm_portable(const AddNormParams<Float16, float>&, cudaStream_t);
 
 }  // namespace simba::kernels

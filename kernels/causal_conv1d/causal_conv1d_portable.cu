@@ -5,7 +5,8 @@
 // followed from there. Inputs are read K times, K - 1 of them from the first-level cache. K = 4 has
 // its weights in registers; any other K reads them again for every output.
 // Last states: a second kernel, one thread per (sequence, channel).
-#include "kernels/causal_conv1d/causal_conv1d_cuda.h"
+#include "kernels/causal_conv1d/causal_conv1d_paths.h"
+#include "kernels/causal_conv1d/conv_inputs.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
 
@@ -14,31 +15,6 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kPositions = 16;
-
-// The input at `position` of a sequence that begins at `begin`, K - 1 positions back at most.
-template <typename T>
-__device__ T input_at(const CausalConv1dParams<T>& params, std::int64_t sequence,
-                      std::int64_t begin, std::int64_t position, std::int64_t channel) {
-  if (position >= begin) {
-    return params.x.row(params.sequences.batch(sequence), position)[channel];
-  }
-  if (!params.initial_state) return T{};
-  const std::int64_t taps = params.width - 1;
-  return params
-      .initial_state[(sequence * params.channels + channel) * taps + taps + position - begin];
-}
-
-// The last sequence of a packed row that begins at or before `position`: the one it lies in, since
-// an empty sequence begins where its successor does.
-__device__ inline std::int64_t sequence_at(const Sequences& sequences, std::int64_t position) {
-  std::int64_t low = 0;
-  std::int64_t high = sequences.count;
-  while (high - low > 1) {
-    const std::int64_t middle = low + (high - low) / 2;
-    (sequences.cu_seqlens[middle] <= position ? low : high) = middle;
-  }
-  return low;
-}
 
 // kWidth: K, or 0 where only params.width knows it.
 template <typename T, int kWidth>
@@ -85,23 +61,14 @@ __global__ void __launch_bounds__(kThreads) last_state_kernel(CausalConv1dParams
   const std::int64_t channel = blockIdx.x % channel_blocks * kThreads + threadIdx.x;
   const std::int64_t sequence = blockIdx.x / channel_blocks;
   if (channel >= params.channels) return;
-  const std::int64_t taps = params.width - 1;
-  const std::int64_t begin = params.sequences.begin(sequence);
-  const std::int64_t end = params.sequences.end(sequence);
-  T* state = params.last_state + (sequence * params.channels + channel) * taps;
-  for (std::int64_t k = 0; k < taps; ++k) {
-    state[k] = input_at(params, sequence, begin, end - taps + k, channel);
-  }
+  write_last_state(params, sequence, channel);
 }
 
 }  // namespace
 
 template <typename T>
-cudaError_t causal_conv1d_cuda(const CausalConv1dParams<T>& params, cudaStream_t stream) {
+cudaError_t causal_conv1d_portable(const CausalConv1dParams<T>& params, cudaStream_t stream) {
   const Sequences& sequences = params.sequences;
-  if (sequences.count < 0 || sequences.length < 0 || params.channels < 0 || params.width < 1) {
-    return cudaErrorInvalidValue;
-  }
   const std::int64_t batch = sequences.cu_seqlens ? 1 : sequences.count;
   const std::int64_t channel_blocks = ceil_div(params.channels, kThreads);
   const std::int64_t position_blocks = ceil_div(sequences.length, kPositions);
@@ -109,7 +76,6 @@ cudaError_t causal_conv1d_cuda(const CausalConv1dParams<T>& params, cudaStream_t
       !fits_grid(batch, position_blocks * channel_blocks)) {
     return cudaErrorInvalidValue;
   }
-  if (sequences.count == 0 || channel_blocks == 0) return cudaSuccess;
   if (position_blocks > 0) {
     const auto blocks = static_cast<unsigned>(batch * position_blocks * channel_blocks);
     if (params.width == 4) {
@@ -126,9 +92,9 @@ cudaError_t causal_conv1d_cuda(const CausalConv1dParams<T>& params, cudaStream_t
   return cudaGetLastError();
 }
 
-template cudaError_t causal_conv1d_cuda(const CausalConv1dParams<float>&, cudaStream_t);
-template cudaError_t causal_conv1d_cuda(const CausalConv1dParams<double>&, cudaStream_t);
-template cudaError_t causal_conv1d_cuda(const CausalConv1dParams<BFloat16>&, cudaStream_t);
-template cudaError_t causal_conv1d_cuda(const CausalConv1dParams<Float16>&, cudaStream_t);
+template cudaError_t causal_conv1d_portable(const CausalConv1dParams<float>&, cudaStream_t);
+template cudaError_t causal_conv1d_portable(const CausalConv1dParams<double>&, cudaStream_t);
+template cudaError_t causal_conv1d_portable(const CausalConv1dParams<BFloat16>&, cudaStream_t);
+template cudaError_t causal_conv1d_portable(const CausalConv1dParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

@@ -2,7 +2,7 @@
 // row, rows beyond the grid's limit taken in turn; neighbouring threads take neighbouring channels.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
-#include "kernels/gate/gate_cuda.h"
+#include "kernels/gate/gate_paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -28,17 +28,14 @@ __global__ void __launch_bounds__(kThreads) gate_kernel(GateParams<T> params) {
 }  // namespace
 
 template <typename T>
-cudaError_t gate_cuda(const GateParams<T>& params, cudaStream_t stream) {
-  if (params.batch < 0 || params.rows < 0 || params.channels < 0) return cudaErrorInvalidValue;
-  const std::int64_t rows = params.batch * params.rows;
-  if (rows == 0 || params.channels == 0) return cudaSuccess;
-  gate_kernel<<<grid_blocks(rows), kThreads, 0, stream>>>(params);
+cudaError_t gate_portable(const GateParams<T>& params, cudaStream_t stream) {
+  gate_kernel<<<grid_blocks(params.batch * params.rows), kThreads, 0, stream>>>(params);
   return cudaGetLastError();
 }
 
-template cudaError_t gate_cuda(const GateParams<float>&, cudaStream_t);
-template cudaError_t gate_cuda(const GateParams<double>&, cudaStream_t);
-template cudaError_t gate_cuda(const GateParams<BFloat16>&, cudaStream_t);
-template cudaError_t gate_cuda(const GateParams<Float16>&, cudaStream_t);
+template cudaError_t gate_portable(const GateParams<float>&, cudaStream_t);
+template cudaError_t gate_portable(const GateParams<double>&, cudaStream_t);
+template cudaError_t gate_portable(const GateParams<BFloat16>&, cudaStream_t);
+template cudaError_t gate_portable(const GateParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

@@ -8,7 +8,7 @@
 
 namespace simba::kernels {
 
-// Elements of AccumulateType<T> that params.partial must hold: B * L * ceil(D / 32).
+// Elements of AccumulateType<T> that params.partial must hold; params.partial itself is not read.
 template <typename T>
 std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<T>& params);
 

@@ -10,12 +10,13 @@
 //   3. for every 16 states: log2|C_T B_t| and its sign are staged, then each lane folds them into
 //      the (m, sum) of its tokens; beyond 16 states the sum is rescaled whenever m grows;
 //   4. every warp reduces its tokens over its 32 channels and writes partial (B, L, ceil(D / 32)).
-// Pass 2: one warp per token reduces its partials.
+// Pass 2: influence_reduce.cuh.
 // Shared memory: 32 x 32 and 2 of 32 x 16 Acc: 8 KiB for float, 16 KiB for double.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
 #include "kernels/cuda/warp.cuh"
-#include "kernels/influence_scores/influence_scores_cuda.h"
+#include "kernels/influence_scores/influence_paths.h"
+#include "kernels/influence_scores/influence_reduce.cuh"
 
 namespace simba::kernels {
 namespace {
@@ -116,10 +117,6 @@ __device__ Acc log2_contribution(const Token<Acc>& token, InfluenceReduction red
   return reduction == InfluenceReduction::kL2 ? Acc(2) * value : value;
 }
 
-__device__ inline bool is_maximum(InfluenceReduction reduction) {
-  return reduction == InfluenceReduction::kMax || reduction == InfluenceReduction::kSignedMax;
-}
-
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     influence_partial_kernel(InfluenceScoresParams<T> params) {
@@ -194,69 +191,32 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <typename T>
-__global__ void __launch_bounds__(kThreads)
-    influence_reduce_kernel(InfluenceScoresParams<T> params, std::int64_t tokens) {
-  using Acc = AccumulateType<T>;
-  const std::int64_t channel_blocks = (params.channels + kChannels - 1) / kChannels;
-  const std::int64_t token = std::int64_t(blockIdx.x) * kWarps + threadIdx.x / kWarpSize;
-  const int lane = threadIdx.x % kWarpSize;
-  if (token >= tokens) return;
-
-  const Acc* partial = params.partial + token * channel_blocks;
-  Acc largest = -infinity<Acc>();
-  for (std::int64_t i = lane; i < channel_blocks; i += kWarpSize) {
-    largest = max_or_nan(largest, partial[i]);
-  }
-  largest = warp_max_or_nan(largest);
-  Acc score = largest;
-  if (!is_maximum(params.reduction)) {
-    const Acc factor = factored_exponent(largest);
-    Acc sum = 0;
-    for (std::int64_t i = lane; i < channel_blocks; i += kWarpSize) {
-      sum += exp2(partial[i] - factor);
-    }
-    score = factor + log2(warp_sum(sum));
-    if (params.reduction == InfluenceReduction::kL2) score *= Acc(0.5);
-  }
-  if (lane == 0) params.scores[token] = score;
-}
-
 }  // namespace
 
 template <typename T>
-std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<T>& params) {
+std::int64_t influence_scratch_portable(const InfluenceScoresParams<T>& params) {
   return params.batch * params.sequences.length * ceil_div(params.channels, kChannels);
 }
 
 template <typename T>
-cudaError_t influence_scores_cuda(const InfluenceScoresParams<T>& params, cudaStream_t stream) {
+cudaError_t influence_scores_portable(const InfluenceScoresParams<T>& params, cudaStream_t stream) {
   const std::int64_t channel_blocks = ceil_div(params.channels, kChannels);
-  const std::int64_t tokens = params.batch * params.sequences.length;
-  const std::int64_t reduce_blocks = ceil_div(tokens, kWarps);
-  if (params.sequences.count < 0 || params.sequences.length < 0 || params.batch < 0 ||
-      params.channels < 0 || params.states < 0 ||
-      !fits_grid(params.sequences.count, channel_blocks) || !fits_grid(reduce_blocks, 1)) {
-    return cudaErrorInvalidValue;
-  }
-  if (tokens == 0) return cudaSuccess;
   const auto blocks = static_cast<unsigned>(params.sequences.count * channel_blocks);
   if (blocks > 0) {
     influence_partial_kernel<<<blocks, kThreads, 0, stream>>>(params);
     if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
   }
-  influence_reduce_kernel<T>
-      <<<static_cast<unsigned>(reduce_blocks), kThreads, 0, stream>>>(params, tokens);
-  return cudaGetLastError();
+  return reduce_influence(params, channel_blocks, stream);
 }
 
-template std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<float>&);
-template std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<double>&);
-template std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<BFloat16>&);
-template std::int64_t influence_scores_scratch_cuda(const InfluenceScoresParams<Float16>&);
-template cudaError_t influence_scores_cuda(const InfluenceScoresParams<float>&, cudaStream_t);
-template cudaError_t influence_scores_cuda(const InfluenceScoresParams<double>&, cudaStream_t);
-template cudaError_t influence_scores_cuda(const InfluenceScoresParams<BFloat16>&, cudaStream_t);
-template cudaError_t influence_scores_cuda(const InfluenceScoresParams<Float16>&, cudaStream_t);
+template std::int64_t influence_scratch_portable(const InfluenceScoresParams<float>&);
+template std::int64_t influence_scratch_portable(const InfluenceScoresParams<double>&);
+template std::int64_t influence_scratch_portable(const InfluenceScoresParams<BFloat16>&);
+template std::int64_t influence_scratch_portable(const InfluenceScoresParams<Float16>&);
+template cudaError_t influence_scores_portable(const InfluenceScoresParams<float>&, cudaStream_t);
+template cudaError_t influence_scores_portable(const InfluenceScoresParams<double>&, cudaStream_t);
+template cudaError_t influence_scores_portable(const InfluenceScoresParams<BFloat16>&,
+                                               cudaStream_t);
+template cudaError_t influence_scores_portable(const InfluenceScoresParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

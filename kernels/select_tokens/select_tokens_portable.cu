@@ -7,11 +7,11 @@
 //      count from above reaches keep - 1;
 //   2. tiles of 512 positions in order: tokens above that key are kept, of those equal to it all
 //      but the earliest; ballots and a sum over warps give each kept token its place.
-// Keys order as scores do: unsigned, NaN lowest, -0 equal to 0. A launch takes up to 256 sequences,
-// whose keep_offsets are in the kernel's parameters (2 KiB).
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/warp.cuh"
-#include "kernels/select_tokens/select_tokens_cuda.h"
+#include "kernels/select_tokens/score_key.cuh"
+#include "kernels/select_tokens/select_tokens_paths.h"
+#include "kernels/select_tokens/selection.cuh"
 
 namespace simba::kernels {
 namespace {
@@ -20,30 +20,8 @@ constexpr int kThreads = 512;
 constexpr int kWarps = kThreads / kWarpSize;
 constexpr int kDigitBits = 8;
 constexpr int kDigits = 1 << kDigitBits;
-constexpr int kLaunchSequences = 256;
-constexpr std::int64_t kMaxLength = 0x7fffffff;  // of a sequence: tokens are counted in int
 
 __device__ inline unsigned earlier_lanes() { return (1u << (threadIdx.x % kWarpSize)) - 1; }
-
-struct KeepOffsets {
-  std::int64_t first_sequence;
-  std::int64_t values[kLaunchSequences + 1];
-};
-
-__device__ inline std::uint32_t key_bits(float value) { return __float_as_uint(value); }
-__device__ inline std::uint64_t key_bits(double value) {
-  return static_cast<std::uint64_t>(__double_as_longlong(value));
-}
-
-// Unsigned integers in the order of the scores. NaN gets 0, which is below the key of -inf.
-template <typename Acc>
-__device__ auto score_key(Acc score) {
-  using Key = decltype(key_bits(score));
-  constexpr Key kSign = Key(1) << (8 * sizeof(Key) - 1);
-  if (score != score) return Key(0);
-  const Key bits = key_bits(score == Acc(0) ? Acc(0) : score);
-  return bits & kSign ? static_cast<Key>(~bits) : static_cast<Key>(bits | kSign);
-}
 
 // The key such that fewer than `wanted` of the keys lie above it and at least `wanted` at or above.
 template <typename Key>
@@ -112,8 +90,8 @@ __device__ Threshold<Key> find_threshold(const Acc* scores, int count, int wante
 
 // Writes the positions of the tokens kept among [begin, begin + count), ascending.
 template <typename Acc, typename Key>
-__device__ void write_kept(const Acc* scores, std::int64_t begin, int count,
-                           const Threshold<Key>& threshold, std::int64_t* indices) {
+__device__ void write_kept(const Acc* scores, int begin, int count, const Threshold<Key>& threshold,
+                           std::int64_t* indices) {
   __shared__ int warp_above[kWarps];
   __shared__ int warp_equal[kWarps];
   const int warp = threadIdx.x / kWarpSize;
@@ -154,63 +132,28 @@ template <typename Acc>
 __global__ void __launch_bounds__(kThreads)
     select_tokens_kernel(SelectTokensParams<Acc> params, KeepOffsets offsets,
                          std::int32_t* kept_cu_seqlens) {
-  const std::int64_t sequence = offsets.first_sequence + blockIdx.x;
-  const std::int64_t begin = params.sequences.begin(sequence);
-  const auto length = static_cast<int>(params.sequences.end(sequence) - begin);
-  const std::int64_t first = offsets.values[blockIdx.x];
-  const std::int64_t asked = offsets.values[blockIdx.x + 1] - first;
-  const auto keep = static_cast<int>(min(asked, std::int64_t(length)));
-  const Acc* scores =
-      params.scores + params.sequences.batch(sequence) * params.batch_stride + begin;
-  std::int64_t* indices = params.indices + first;
-
-  if (kept_cu_seqlens && threadIdx.x == 0) {
-    if (sequence == 0) kept_cu_seqlens[0] = static_cast<std::int32_t>(first);
-    kept_cu_seqlens[sequence + 1] = static_cast<std::int32_t>(first + asked);
+  const Selection<Acc> selection(params, offsets);
+  if (selection.wanted > 0) {
+    write_kept(selection.scores, selection.begin, selection.competing,
+               find_threshold(selection.scores, selection.competing, selection.wanted),
+               selection.indices);
   }
-  if (keep > 1) {
-    write_kept(scores, begin, length - 1, find_threshold(scores, length - 1, keep - 1), indices);
-  }
-  for (std::int64_t i = max(keep - 1, 0) + threadIdx.x; i < asked; i += kThreads) {
-    indices[i] = max(begin + length - 1, std::int64_t(0));
-  }
-}
-
-template <typename Acc>
-bool is_valid(const SelectTokensParams<Acc>& params) {
-  const Sequences& sequences = params.sequences;
-  if (sequences.count < 0 || sequences.length < 0 || sequences.length > kMaxLength) return false;
-  for (std::int64_t s = 0; s < sequences.count; ++s) {
-    const std::int64_t keep = params.keep_offsets[s + 1] - params.keep_offsets[s];
-    if (keep < 0 || (!sequences.cu_seqlens && keep > sequences.length)) return false;
-  }
-  return true;
+  selection.write_rest(kept_cu_seqlens, threadIdx.x, kThreads);
 }
 
 }  // namespace
 
 template <typename Acc>
-cudaError_t select_tokens_cuda(const SelectTokensParams<Acc>& params, std::int32_t* kept_cu_seqlens,
-                               cudaStream_t stream) {
-  if (!is_valid(params)) return cudaErrorInvalidValue;
-  if (params.sequences.count == 0 && kept_cu_seqlens) {
-    return cudaMemsetAsync(kept_cu_seqlens, 0, sizeof(*kept_cu_seqlens), stream);
-  }
-  for (std::int64_t s = 0; s < params.sequences.count; s += kLaunchSequences) {
-    const std::int64_t left = params.sequences.count - s;
-    const int blocks = static_cast<int>(left < kLaunchSequences ? left : kLaunchSequences);
-    KeepOffsets offsets = {};
-    offsets.first_sequence = s;
-    for (int i = 0; i <= blocks; ++i) offsets.values[i] = params.keep_offsets[s + i];
+cudaError_t select_tokens_portable(const SelectTokensParams<Acc>& params,
+                                   std::int32_t* kept_cu_seqlens, cudaStream_t stream) {
+  return for_each_launch(params, [&](int blocks, const KeepOffsets& offsets) {
     select_tokens_kernel<<<blocks, kThreads, 0, stream>>>(params, offsets, kept_cu_seqlens);
-    if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
-  }
-  return cudaSuccess;
+  });
 }
 
-template cudaError_t select_tokens_cuda(const SelectTokensParams<float>&, std::int32_t*,
-                                        cudaStream_t);
-template cudaError_t select_tokens_cuda(const SelectTokensParams<double>&, std::int32_t*,
-                                        cudaStream_t);
+template cudaError_t select_tokens_portable(const SelectTokensParams<float>&, std::int32_t*,
+                                            cudaStream_t);
+template cudaError_t select_tokens_portable(const SelectTokensParams<double>&, std::int32_t*,
+                                            cudaStream_t);
 
 }  // namespace simba::kernels

@@ -13,7 +13,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
 #include "kernels/cuda/warp.cuh"
-#include "kernels/selective_scan/selective_scan_cuda.h"
+#include "kernels/selective_scan/selective_scan_paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -193,21 +193,16 @@ __global__ void __launch_bounds__(kThreads) selective_scan_kernel(SelectiveScanP
 }  // namespace
 
 template <typename T>
-cudaError_t selective_scan_cuda(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  const std::int64_t channel_blocks = ceil_div(params.channels, kChannels);
-  if (params.sequences.count < 0 || params.sequences.length < 0 || params.channels < 0 ||
-      params.states < 0 || !fits_grid(params.sequences.count, channel_blocks)) {
-    return cudaErrorInvalidValue;
-  }
-  const auto blocks = static_cast<unsigned>(params.sequences.count * channel_blocks);
-  if (blocks == 0) return cudaSuccess;
+cudaError_t selective_scan_portable(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  const auto blocks = static_cast<unsigned>(params.sequences.count *
+                                            ceil_div(params.channels, std::int64_t{kChannels}));
   selective_scan_kernel<<<blocks, kThreads, 0, stream>>>(params);
   return cudaGetLastError();
 }
 
-template cudaError_t selective_scan_cuda(const SelectiveScanParams<float>&, cudaStream_t);
-template cudaError_t selective_scan_cuda(const SelectiveScanParams<double>&, cudaStream_t);
-template cudaError_t selective_scan_cuda(const SelectiveScanParams<BFloat16>&, cudaStream_t);
-template cudaError_t selective_scan_cuda(const SelectiveScanParams<Float16>&, cudaStream_t);
+template cudaError_t selective_scan_portable(const SelectiveScanParams<float>&, cudaStream_t);
+template cudaError_t selective_scan_portable(const SelectiveScanParams<double>&, cudaStream_t);
+template cudaError_t selective_scan_portable(const SelectiveScanParams<BFloat16>&, cudaStream_t);
+template cudaError_t selective_scan_portable(const SelectiveScanParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

@@ -4,7 +4,9 @@
 #include <string>
 
 #include "kernels/causal_conv1d/causal_conv1d_cuda.h"
+#include "kernels/causal_conv1d/causal_conv1d_paths.h"
 #include "tests/cpp/kernels_cuda/layout.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -14,8 +16,9 @@ struct Case {
   Layout (*layout)() = [] { return Layout::batch_of(2, 63); };
   std::int64_t channels = 40;
   std::int64_t width = 4;
-  Spacing spacing = {};
+  Spacing spacing = {}, x_spacing = {};
   bool bias = true, initial_state = true, silu = true;
+  bool fast = true;  // whether the fast kernel takes it
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -46,13 +49,55 @@ const std::vector<Case>& cases() {
            [] {
              return Layout::packed({0, 0});
            }},
-      {.name = "one_channel", .channels = 1},
-      {.name = "channels_129", .channels = 129},
+      // Runs of the fast kernel are of 8 to 32 positions, longer where there are more rows.
+      {.name = "run_less_one", .layout = [] { return Layout::batch_of(2, 7); }},
+      {.name = "one_run", .layout = [] { return Layout::batch_of(2, 8); }},
+      {.name = "run_and_one", .layout = [] { return Layout::batch_of(2, 9); }},
+      {.name = "block_of_runs_and_one", .layout = [] { return Layout::batch_of(2, 33); }},
+      {.name = "runs_of_12", .layout = [] { return Layout::batch_of(1, 20001); }, .channels = 8},
+      {.name = "runs_of_32", .layout = [] { return Layout::batch_of(2, 35003); }, .channels = 8},
+      {.name = "packed_over_runs",
+       .layout =
+           [] {
+             std::vector<std::int32_t> lengths;
+             for (int i = 0; i < 400; ++i) lengths.push_back(i * 37 % 97);
+             return Layout::packed(lengths);
+           },
+       .channels = 16,
+       .initial_state = false},
+      {.name = "packed_over_runs_width_3",
+       .layout = [] { return Layout::packed(std::vector<std::int32_t>(97, 11)); },
+       .channels = 264,
+       .width = 3},
+      {.name = "packed_longer_runs",
+       .layout =
+           [] {
+             std::vector<std::int32_t> lengths;
+             for (int i = 0; i < 600; ++i) lengths.push_back(i * 41 % 103);
+             return Layout::packed(lengths);
+           },
+       .channels = 8,
+       .width = 2},
+      {.name = "one_channel", .channels = 1, .fast = false},
+      {.name = "one_packet", .channels = 8},
+      {.name = "channels_129", .channels = 129, .fast = false},
+      {.name = "channels_264", .channels = 264},
+      {.name = "channels_1536", .channels = 1536},
       {.name = "no_channels", .channels = 0},
-      {.name = "width_1", .width = 1},
+      {.name = "width_1", .width = 1, .fast = false},
       {.name = "width_2", .width = 2},
-      {.name = "width_7", .width = 7},
-      {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}},
+      {.name = "width_2_no_silu", .width = 2, .silu = false},
+      {.name = "width_3", .width = 3},
+      {.name = "width_3_no_silu", .width = 3, .silu = false},
+      {.name = "width_7", .width = 7, .fast = false},
+      {.name = "unaligned",
+       .spacing = {.offset = 1, .row_gap = 3},
+       .x_spacing = {.offset = 1, .row_gap = 3},
+       .fast = false},
+      {.name = "unaligned_x", .x_spacing = {.offset = 1, .row_gap = 7}, .fast = false},
+      {.name = "unaligned_rows_of_x", .x_spacing = {.row_gap = 2}, .fast = false},
+      {.name = "half_of_wider_rows", .x_spacing = {.offset = 40, .row_gap = 40}},
+      {.name = "strided", .spacing = {.offset = 8, .row_gap = 16}, .x_spacing = {.row_gap = 24}},
       {.name = "no_bias", .bias = false},
       {.name = "no_initial_state", .initial_state = false},
       {.name = "no_silu", .silu = false},
@@ -73,10 +118,11 @@ void check(const Case& c) {
   const std::vector<double> bias = rounded<Acc>(random.normal(D));
   const std::vector<double> initial_state = rounded<T>(random.normal(S * D * (K - 1)));
 
-  const DeviceRows<T> device_x(layout.batch(), layout.length(), D, c.spacing, x);
-  const DeviceRows<T> out(layout.batch(), layout.length(), D, c.spacing);
+  const DeviceRows<T> device_x(layout.batch(), layout.length(), D, c.x_spacing, x);
+  DeviceRows<T> out(layout.batch(), layout.length(), D, c.spacing);
   const DeviceArray<Acc> device_weight(store_all<Acc>(weight)), device_bias(store_all<Acc>(bias));
-  const DeviceArray<T> device_initial(store_all<T>(initial_state)), last_state(S * D * (K - 1));
+  const DeviceArray<T> device_initial(store_all<T>(initial_state));
+  DeviceArray<T> last_state(S * D * (K - 1));
   const CausalConv1dParams<T> params{
       .sequences = layout.on_device(),
       .channels = D,
@@ -89,7 +135,11 @@ void check(const Case& c) {
       .last_state = last_state.data(),
       .silu = c.silu,
   };
-  require(causal_conv1d_cuda(params, nullptr));
+  if constexpr (sizeof(T) <= sizeof(float)) {
+    if (layout.tokens() * D > 0) {
+      EXPECT_EQ(fast_path_takes(params), c.fast);
+    }
+  }
 
   std::vector<double> expected_out(layout.tokens() * D), expected_state(S * D * (K - 1));
   for (std::int64_t s = 0; s < S; ++s) {
@@ -111,8 +161,18 @@ void check(const Case& c) {
       }
     }
   }
-  expect_rounded<T>(out.values(), expected_out, 20);
-  EXPECT_EQ(load_all(last_state.download()), expected_state);
+  for_each_path([&] {
+    out.poison();
+    last_state.poison();
+    require(causal_conv1d_cuda(params, nullptr));
+    expect_rounded<T>(out.values(), expected_out, 20);
+    expect_norm_error_of_rounding<T>(out.values(), expected_out);
+    EXPECT_EQ(load_all(last_state.download()), expected_state);
+    const std::vector<T> first = out.bits();
+    out.poison();
+    require(causal_conv1d_cuda(params, nullptr));
+    EXPECT_TRUE(same_bits(out.bits(), first)) << "a second run differs";
+  });
 }
 
 TEST_P(CausalConv1dCudaTable, EqualsDefinition) {
@@ -121,6 +181,42 @@ TEST_P(CausalConv1dCudaTable, EqualsDefinition) {
 
 INSTANTIATE_TEST_SUITE_P(, CausalConv1dCudaTable, testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
+
+// Infinite and undefined inputs reach the K positions that see them and no other.
+template <typename T>
+void check_special_values() {
+  const std::int64_t L = 40, D = 16, K = 4;
+  std::vector<double> x(L * D, 0.5);
+  const std::vector<double> special = {INFINITY, -INFINITY, std::nan(""), 3e38, -3e38};
+  for (std::int64_t d = 0; d < D; ++d) x[(9 + d) * D + d] = special[d % special.size()];
+  const DeviceRows<T> device_x(1, L, D, {}, x);
+  DeviceRows<T> out(1, L, D, {});
+  const DeviceArray<AccumulateType<T>> weight(
+      store_all<AccumulateType<T>>(Random(3).uniform(D * K, 1, 2)));
+  const DeviceArray<T> last_state(D * (K - 1));
+  CausalConv1dParams<T> params{.sequences = {.count = 1, .length = L, .cu_seqlens = nullptr},
+                               .channels = D,
+                               .width = K,
+                               .x = device_x.const_rows(),
+                               .out = out.rows(),
+                               .weight = weight.data(),
+                               .last_state = last_state.data()};
+  for (const bool silu : {false, true}) {
+    params.silu = silu;
+    force_cuda_path(CudaPath::kPortable);
+    require(causal_conv1d_cuda(params, nullptr));
+    const std::vector<double> expected = out.values();
+    out.poison();
+    force_cuda_path(CudaPath::kFast);
+    require(causal_conv1d_cuda(params, nullptr));
+    force_cuda_path(std::nullopt);
+    expect_close(out.values(), expected, 4 * kRounding<T>, 0);
+  }
+}
+
+TEST(CausalConv1dCuda, SpecialValues) {
+  for_each_storage_type([&]<typename T>() { check_special_values<T>(); });
+}
 
 TEST(CausalConv1dCuda, RefusesNoTaps) {
   CausalConv1dParams<float> params;

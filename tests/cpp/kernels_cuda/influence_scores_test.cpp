@@ -7,11 +7,20 @@
 
 #include "kernels/influence_scores/influence_scores_cuda.h"
 #include "tests/cpp/kernels_cuda/layout.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// What the fast kernel's bounds could stumble over, beside random decays.
+enum class Decays {
+  kRandom,
+  kEqual,
+  kFastestFirst,
+  kSilentSlowest,  // the slowest state has C = 0
+};
 
 struct Case {
   std::string name;
@@ -24,6 +33,7 @@ struct Case {
   InfluenceReduction reduction = InfluenceReduction::kMax;
   double delta_mean = 0, delta_deviation = 2;
   double zeros = 0.1;  // share of u, B and C that is 0
+  Decays decays = Decays::kRandom;
 };
 
 template <typename T>
@@ -43,6 +53,15 @@ struct Inputs {
     B = some_zero(random.normal(layout.tokens() * c.states));
     C = some_zero(random.normal(layout.tokens() * c.states));
     A = rounded<Acc>(random.decay(c.channels * c.states));
+    for (std::int64_t i = 0; i < std::ssize(A); ++i) {
+      const std::int64_t n = i % c.states;
+      if (c.decays == Decays::kEqual) A[i] = -1;
+      if (c.decays == Decays::kFastestFirst) A[i] = static_cast<double>(n - c.states);
+      if (c.decays == Decays::kSilentSlowest && n == 0) A[i] = -1e-3;
+    }
+    if (c.decays == Decays::kSilentSlowest) {
+      for (std::int64_t t = 0; t < layout.tokens(); ++t) C[t * c.states] = 0;
+    }
     if (c.delta_bias) delta_bias = rounded<Acc>(random.normal(c.channels, -4, 1));
   }
 
@@ -241,6 +260,25 @@ const std::vector<Case>& cases() {
        .delta_mean = 300,
        .delta_deviation = 100},
       {.name = "all_zero", .zeros = 2},
+      {.name = "equal_decays", .decays = Decays::kEqual},
+      {.name = "fastest_first",
+       .layout = [] { return Layout::batch_of(1, 300); },
+       .decays = Decays::kFastestFirst},
+      {.name = "silent_slowest",
+       .layout = [] { return Layout::batch_of(1, 300); },
+       .decays = Decays::kSilentSlowest},
+      {.name = "chunk_less_one", .layout = [] { return Layout::batch_of(1, 127); }, .channels = 66},
+      {.name = "chunk_and_one", .layout = [] { return Layout::batch_of(2, 129); }, .channels = 130},
+      {.name = "packed_chunks",
+       .layout =
+           [] {
+             return Layout::packed({300, 1, 0, 128, 129, 5});
+           },
+       .channels = 64},
+      {.name = "full_l2_long",
+       .layout = [] { return Layout::batch_of(1, 700); },
+       .decay = InfluenceDecay::kFull,
+       .reduction = InfluenceReduction::kL2},
   };
   return table;
 }
@@ -252,8 +290,10 @@ TEST_P(InfluenceScoresCudaTable, EqualsDefinition) {
   const Layout layout = c.layout();
   for_each_storage_type([&]<typename T>() {
     const Inputs<T> inputs(c, layout, 1);
-    expect_within(run_twice(c, layout, inputs), reference(c, layout, inputs),
-                  8 * kRounding<AccumulateType<T>>);
+    const auto expected = reference(c, layout, inputs);
+    for_each_path([&] {
+      expect_within(run_twice(c, layout, inputs), expected, 8 * kRounding<AccumulateType<T>>);
+    });
   });
 }
 
@@ -261,42 +301,46 @@ INSTANTIATE_TEST_SUITE_P(, InfluenceScoresCudaTable, testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 
 TEST(InfluenceScoresCuda, NanReachesExactlyTheTokensItTouches) {
-  const Layout layout = Layout::batch_of(1, 70);
-  for (const InfluenceReduction reduction :
-       {InfluenceReduction::kMax, InfluenceReduction::kSignedMax, InfluenceReduction::kL1,
-        InfluenceReduction::kL2}) {
-    SCOPED_TRACE(static_cast<int>(reduction));
-    const Case c{.name = "nan", .reduction = reduction};
-    Inputs<float> in(c, layout, 4);
-    in.u[60 * c.channels + 5] = std::nan("");
-    in.delta[3 * c.channels + 6] = std::nan("");
-    in.B[50 * c.states + 7] = std::nan("");
-    const std::vector<double> scores = run_twice(c, layout, in);
-    for (std::int64_t t = 0; t < 70; ++t) {
-      EXPECT_EQ(std::isnan(scores[t]), t <= 3 || t == 50 || t == 60) << "token " << t;
+  for_each_path([] {
+    const Layout layout = Layout::batch_of(1, 70);
+    for (const InfluenceReduction reduction :
+         {InfluenceReduction::kMax, InfluenceReduction::kSignedMax, InfluenceReduction::kL1,
+          InfluenceReduction::kL2}) {
+      SCOPED_TRACE(static_cast<int>(reduction));
+      const Case c{.name = "nan", .reduction = reduction};
+      Inputs<float> in(c, layout, 4);
+      in.u[60 * c.channels + 5] = std::nan("");
+      in.delta[3 * c.channels + 6] = std::nan("");
+      in.B[50 * c.states + 7] = std::nan("");
+      const std::vector<double> scores = run_twice(c, layout, in);
+      for (std::int64_t t = 0; t < 70; ++t) {
+        EXPECT_EQ(std::isnan(scores[t]), t <= 3 || t == 50 || t == 60) << "token " << t;
+      }
     }
-  }
+  });
 }
 
 TEST(InfluenceScoresCuda, PackedEqualsSingle) {
-  const Case c{.name = "packed"};
-  const std::vector<std::int32_t> lengths = {45, 3, 70};
-  const Layout packed = Layout::packed(lengths);
-  const Inputs<float> in(c, packed, 3);
-  const std::vector<double> expected = run_twice(c, packed, in);
-  for (std::int64_t s = 0; s < packed.count(); ++s) {
-    SCOPED_TRACE(s);
-    const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
-      return std::vector<double>(values.begin() + packed.begin(s) * channels,
-                                 values.begin() + packed.end(s) * channels);
-    };
-    Inputs<float> alone = in;
-    alone.u = cut(in.u, c.channels);
-    alone.delta = cut(in.delta, c.channels);
-    alone.B = cut(in.B, c.states);
-    alone.C = cut(in.C, c.states);
-    EXPECT_EQ(run_twice(c, Layout::batch_of(1, lengths[s]), alone), cut(expected, 1));
-  }
+  for_each_path([] {
+    const Case c{.name = "packed"};
+    const std::vector<std::int32_t> lengths = {45, 3, 70};
+    const Layout packed = Layout::packed(lengths);
+    const Inputs<float> in(c, packed, 3);
+    const std::vector<double> expected = run_twice(c, packed, in);
+    for (std::int64_t s = 0; s < packed.count(); ++s) {
+      SCOPED_TRACE(s);
+      const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
+        return std::vector<double>(values.begin() + packed.begin(s) * channels,
+                                   values.begin() + packed.end(s) * channels);
+      };
+      Inputs<float> alone = in;
+      alone.u = cut(in.u, c.channels);
+      alone.delta = cut(in.delta, c.channels);
+      alone.B = cut(in.B, c.states);
+      alone.C = cut(in.C, c.states);
+      EXPECT_EQ(run_twice(c, Layout::batch_of(1, lengths[s]), alone), cut(expected, 1));
+    }
+  });
 }
 
 }  // namespace

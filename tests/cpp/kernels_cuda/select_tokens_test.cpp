@@ -7,7 +7,9 @@
 #include <string>
 
 #include "kernels/select_tokens/select_tokens_cuda.h"
+#include "kernels/select_tokens/select_tokens_paths.h"
 #include "tests/cpp/kernels_cuda/layout.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -20,6 +22,7 @@ struct Case {
   std::vector<double> (*scores)(std::int64_t count) = [](std::int64_t count) {
     return Random(1).normal(count, -100, 50);
   };
+  bool fast = true;  // whether the fast kernel takes it
 };
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -38,7 +41,20 @@ const std::vector<Case>& cases() {
       {.name = "one_token", .layout = [] { return Layout::batch_of(3, 1); }},
       {.name = "tile", .layout = [] { return Layout::batch_of(2, 513); }},
       {.name = "tile_and_one", .layout = [] { return Layout::batch_of(2, 514); }},
-      {.name = "long_row", .layout = [] { return Layout::batch_of(1, 100003); }},
+      // The fast kernel has variants for up to 2048, 8192 and 32768 tokens that compete.
+      {.name = "length_2048", .layout = [] { return Layout::batch_of(2, 2048); }},
+      {.name = "length_2049", .layout = [] { return Layout::batch_of(2, 2049); }, .retention = 0.1},
+      {.name = "length_2050", .layout = [] { return Layout::batch_of(2, 2050); }, .retention = 0.9},
+      {.name = "length_8193", .layout = [] { return Layout::batch_of(2, 8193); }},
+      {.name = "length_8194", .layout = [] { return Layout::batch_of(2, 8194); }},
+      {.name = "length_32769", .layout = [] { return Layout::batch_of(2, 32769); }},
+      {.name = "length_32770", .layout = [] { return Layout::batch_of(1, 32770); }, .fast = false},
+      {.name = "long_row", .layout = [] { return Layout::batch_of(1, 100003); }, .fast = false},
+      {.name = "long_packed",
+       .layout =
+           [] {
+             return Layout::packed({60, 500, 0, 17, 9000, 1, 2, 300, 2049});
+           }},
       {.name = "no_tokens", .layout = [] { return Layout::batch_of(2, 0); }},
       {.name = "no_batch", .layout = [] { return Layout::batch_of(0, 5); }},
       {.name = "many_sequences", .layout = [] { return Layout::batch_of(600, 9); }},
@@ -60,6 +76,23 @@ const std::vector<Case>& cases() {
              return draw_from(
                  n, {1, -1, 0.0, -0.0, kInfinity, -kInfinity, std::nan(""), 1e-40, -1e-40});
            }},
+      {.name = "few_values_long",
+       .layout = [] { return Layout::batch_of(2, 9001); },
+       .retention = 0.4,
+       .scores =
+           [](std::int64_t n) {
+             return draw_from(n, {1, -1, 0.0, -0.0, kInfinity, -kInfinity, std::nan("")});
+           }},
+      {.name = "all_nan_long",
+       .layout = [] { return Layout::batch_of(1, 5003); },
+       .scores = [](std::int64_t n) { return std::vector<double>(n, std::nan("")); }},
+      {.name = "all_equal_long",
+       .layout = [] { return Layout::batch_of(1, 30001); },
+       .scores = [](std::int64_t n) { return std::vector<double>(n, 2.5); }},
+      {.name = "keep_all_but_one_nan",
+       .layout = [] { return Layout::batch_of(2, 700); },
+       .retention = 0.9986,
+       .scores = [](std::int64_t n) { return std::vector<double>(n, std::nan("")); }},
       {.name = "signed_zeros",
        .scores =
            [](std::int64_t n) {
@@ -128,12 +161,20 @@ void check(const Case& c) {
       .keep_offsets = offsets.data(),
       .indices = indices.data(),
   };
-  require(select_tokens_cuda(params, kept_cu_seqlens.data(), nullptr));
-  EXPECT_EQ(indices.download(), expected);
-  EXPECT_EQ(kept_cu_seqlens.download(), std::vector<std::int32_t>(offsets.begin(), offsets.end()));
-  indices.poison();
-  require(select_tokens_cuda(params, nullptr, nullptr));
-  EXPECT_EQ(indices.download(), expected) << "a second run differs";
+  if constexpr (std::is_same_v<Acc, float>) {
+    EXPECT_EQ(fast_path_takes(params), c.fast);
+  }
+  for_each_path([&] {
+    indices.poison();
+    kept_cu_seqlens.poison();
+    require(select_tokens_cuda(params, kept_cu_seqlens.data(), nullptr));
+    EXPECT_EQ(indices.download(), expected);
+    EXPECT_EQ(kept_cu_seqlens.download(),
+              std::vector<std::int32_t>(offsets.begin(), offsets.end()));
+    indices.poison();
+    require(select_tokens_cuda(params, nullptr, nullptr));
+    EXPECT_EQ(indices.download(), expected) << "a second run differs";
+  });
 }
 
 class SelectTokensCudaTable : public testing::TestWithParam<Case> {};
@@ -155,14 +196,35 @@ TEST(SelectTokensCuda, KeepAboveLengthRepeatsTheLastPosition) {
   const Layout layout = Layout::packed({2, 3});
   const DeviceArray<float> scores(std::vector<float>{5, 1, 3, 2, 1});
   const std::vector<std::int64_t> offsets = {0, 4, 6};
-  const DeviceArray<std::int64_t> indices(6);
+  DeviceArray<std::int64_t> indices(6);
   const SelectTokensParams<float> params{.sequences = layout.on_device(),
                                          .scores = scores.data(),
                                          .batch_stride = 5,
                                          .keep_offsets = offsets.data(),
                                          .indices = indices.data()};
-  require(select_tokens_cuda(params, nullptr, nullptr));
-  EXPECT_EQ(indices.download(), (std::vector<std::int64_t>{0, 1, 1, 1, 2, 4}));
+  for_each_path([&] {
+    indices.poison();
+    require(select_tokens_cuda(params, nullptr, nullptr));
+    EXPECT_EQ(indices.download(), (std::vector<std::int64_t>{0, 1, 1, 1, 2, 4}));
+  });
+}
+
+// More is asked of an empty sequence at the end of the row, too.
+TEST(SelectTokensCuda, KeepOfAnEmptySequenceStaysInTheRow) {
+  const Layout layout = Layout::packed({3, 0});
+  const DeviceArray<float> scores(std::vector<float>{5, 1, 3});
+  const std::vector<std::int64_t> offsets = {0, 1, 3};
+  DeviceArray<std::int64_t> indices(3);
+  const SelectTokensParams<float> params{.sequences = layout.on_device(),
+                                         .scores = scores.data(),
+                                         .batch_stride = 3,
+                                         .keep_offsets = offsets.data(),
+                                         .indices = indices.data()};
+  for_each_path([&] {
+    indices.poison();
+    require(select_tokens_cuda(params, nullptr, nullptr));
+    EXPECT_EQ(indices.download(), (std::vector<std::int64_t>{2, 2, 2}));
+  });
 }
 
 TEST(SelectTokensCuda, RefusesKeepThatCannotBe) {

@@ -6,6 +6,7 @@
 
 #include "kernels/selective_scan/selective_scan_cuda.h"
 #include "tests/cpp/kernels_cuda/layout.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -151,7 +152,20 @@ const std::vector<Case>& cases() {
       {.name = "one_state", .states = 1},
       {.name = "states_5", .states = 5},
       {.name = "states_17", .states = 17},
+      {.name = "states_8", .states = 8},
+      {.name = "states_32", .states = 32},
       {.name = "states_64", .states = 64},
+      // With 132 multiprocessors, one for each shape of the fast kernel.
+      {.name = "blocks_of_40", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 5120},
+      {.name = "blocks_of_32", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 4096},
+      {.name = "blocks_of_16", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 1536},
+      {.name = "blocks_of_8", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 768},
+      {.name = "many_blocks",
+       .layout =
+           [] {
+             return Layout::packed({70, 5, 33, 32, 31, 0, 64});
+           },
+       .channels = 2500},
       {.name = "no_states", .states = 0},
       {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}},
       {.name = "no_D", .D = false},
@@ -173,9 +187,12 @@ TEST_P(SelectiveScanCudaTable, EqualsDefinition) {
   for_each_storage_type([&]<typename T>() {
     const Inputs<T> inputs(c, layout, 1);
     const Outputs expected = reference(c, layout, inputs);
-    const Outputs actual = run_twice(c, layout, inputs);
-    expect_rounded<T>(actual.out, expected.out, 300);
-    expect_rounded<AccumulateType<T>>(actual.last_state, expected.last_state, 300);
+    for_each_path([&] {
+      const Outputs actual = run_twice(c, layout, inputs);
+      expect_rounded<T>(actual.out, expected.out, 300);
+      expect_norm_error_of_rounding<T>(actual.out, expected.out);
+      expect_rounded<AccumulateType<T>>(actual.last_state, expected.last_state, 300);
+    });
   });
 }
 
@@ -184,66 +201,72 @@ INSTANTIATE_TEST_SUITE_P(, SelectiveScanCudaTable, testing::ValuesIn(cases()),
 
 // The state that one half leaves is what the other needs: bit for bit, since no sum crosses steps.
 TEST(SelectiveScanCuda, SplitAnywhereEqualsWhole) {
-  const Case c{.name = "whole"};
-  const Layout whole = Layout::batch_of(1, 100);
-  const Inputs<float> in(c, whole, 2);
-  const Outputs expected = run_twice(c, whole, in);
-  for (const std::int64_t split : {1, 31, 32, 50, 99}) {
-    SCOPED_TRACE(split);
-    Inputs<float> rest = in;
-    std::vector<double> out;
-    for (const auto& [begin, end] :
-         {std::pair{std::int64_t{0}, split}, {split, std::int64_t{100}}}) {
-      const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
-        return std::vector<double>(values.begin() + begin * channels,
-                                   values.begin() + end * channels);
-      };
-      rest.u = cut(in.u, c.channels);
-      rest.delta = cut(in.delta, c.channels);
-      rest.z = cut(in.z, c.channels);
-      rest.B = cut(in.B, c.states);
-      rest.C = cut(in.C, c.states);
-      const Outputs part = run_twice(c, Layout::batch_of(1, end - begin), rest);
-      out.insert(out.end(), part.out.begin(), part.out.end());
-      rest.initial_state = part.last_state;
+  for_each_path([] {
+    const Case c{.name = "whole"};
+    const Layout whole = Layout::batch_of(1, 100);
+    const Inputs<float> in(c, whole, 2);
+    const Outputs expected = run_twice(c, whole, in);
+    for (const std::int64_t split : {1, 31, 32, 50, 99}) {
+      SCOPED_TRACE(split);
+      Inputs<float> rest = in;
+      std::vector<double> out;
+      for (const auto& [begin, end] :
+           {std::pair{std::int64_t{0}, split}, {split, std::int64_t{100}}}) {
+        const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
+          return std::vector<double>(values.begin() + begin * channels,
+                                     values.begin() + end * channels);
+        };
+        rest.u = cut(in.u, c.channels);
+        rest.delta = cut(in.delta, c.channels);
+        rest.z = cut(in.z, c.channels);
+        rest.B = cut(in.B, c.states);
+        rest.C = cut(in.C, c.states);
+        const Outputs part = run_twice(c, Layout::batch_of(1, end - begin), rest);
+        out.insert(out.end(), part.out.begin(), part.out.end());
+        rest.initial_state = part.last_state;
+      }
+      EXPECT_EQ(out, expected.out);
+      EXPECT_EQ(rest.initial_state, expected.last_state);
     }
-    EXPECT_EQ(out, expected.out);
-    EXPECT_EQ(rest.initial_state, expected.last_state);
-  }
+  });
 }
 
 // A sequence's numbers do not depend on what else is in the batch.
 TEST(SelectiveScanCuda, PackedEqualsSingle) {
-  const Case c{.name = "packed", .initial_state = false};
-  const std::vector<std::int32_t> lengths = {45, 3, 70};
-  const Layout packed = Layout::packed(lengths);
-  const Inputs<float> in(c, packed, 3);
-  const Outputs expected = run_twice(c, packed, in);
-  for (std::int64_t s = 0; s < packed.count(); ++s) {
-    SCOPED_TRACE(s);
-    const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
-      return std::vector<double>(values.begin() + packed.begin(s) * channels,
-                                 values.begin() + packed.end(s) * channels);
-    };
-    Inputs<float> alone = in;
-    alone.u = cut(in.u, c.channels);
-    alone.delta = cut(in.delta, c.channels);
-    alone.z = cut(in.z, c.channels);
-    alone.B = cut(in.B, c.states);
-    alone.C = cut(in.C, c.states);
-    const Outputs part = run_twice(c, Layout::batch_of(1, lengths[s]), alone);
-    EXPECT_EQ(part.out, cut(expected.out, c.channels));
-  }
+  for_each_path([] {
+    const Case c{.name = "packed", .initial_state = false};
+    const std::vector<std::int32_t> lengths = {45, 3, 70};
+    const Layout packed = Layout::packed(lengths);
+    const Inputs<float> in(c, packed, 3);
+    const Outputs expected = run_twice(c, packed, in);
+    for (std::int64_t s = 0; s < packed.count(); ++s) {
+      SCOPED_TRACE(s);
+      const auto cut = [&](const std::vector<double>& values, std::int64_t channels) {
+        return std::vector<double>(values.begin() + packed.begin(s) * channels,
+                                   values.begin() + packed.end(s) * channels);
+      };
+      Inputs<float> alone = in;
+      alone.u = cut(in.u, c.channels);
+      alone.delta = cut(in.delta, c.channels);
+      alone.z = cut(in.z, c.channels);
+      alone.B = cut(in.B, c.states);
+      alone.C = cut(in.C, c.states);
+      const Outputs part = run_twice(c, Layout::batch_of(1, lengths[s]), alone);
+      EXPECT_EQ(part.out, cut(expected.out, c.channels));
+    }
+  });
 }
 
 TEST(SelectiveScanCuda, NanStaysInItsChannelAndAfterItsStep) {
-  const Case c{.name = "nan", .delta_bias = false};
-  const Layout layout = Layout::batch_of(1, 70);
-  Inputs<float> in(c, layout, 4);
-  in.u[40 * c.channels + 5] = std::nan("");
-  in.delta[50 * c.channels + 6] = std::nan("");
-  const Outputs actual = run_twice(c, layout, in);
-  expect_close(actual.out, reference(c, layout, in).out, 1e-5, 1e-5);
+  for_each_path([] {
+    const Case c{.name = "nan", .delta_bias = false};
+    const Layout layout = Layout::batch_of(1, 70);
+    Inputs<float> in(c, layout, 4);
+    in.u[40 * c.channels + 5] = std::nan("");
+    in.delta[50 * c.channels + 6] = std::nan("");
+    const Outputs actual = run_twice(c, layout, in);
+    expect_close(actual.out, reference(c, layout, in).out, 1e-5, 1e-5);
+  });
 }
 
 TEST(SelectiveScanCuda, RefusesNegativeSizes) {

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "kernels/selective_state_update/selective_state_update_cuda.h"
+#include "kernels/selective_state_update/selective_state_update_paths.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -15,6 +17,7 @@ struct Case {
   std::int64_t sequences = 3, channels = 40, states = 16;
   Spacing spacing = {};  // of rows and of the states of a channel
   bool D = true, z = true, delta_bias = true, softplus = true;
+  bool fast = true;  // whether the fast kernel takes it
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
@@ -26,12 +29,14 @@ const std::vector<Case>& cases() {
       {.name = "one_channel", .channels = 1},
       {.name = "channels_1537", .channels = 1537},
       {.name = "no_channels", .channels = 0},
-      {.name = "one_state", .states = 1},
-      {.name = "states_3", .states = 3},
-      {.name = "states_33", .states = 33},
-      {.name = "states_128", .states = 128},
-      {.name = "no_states", .states = 0},
-      {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}},
+      {.name = "one_state", .states = 1, .fast = false},
+      {.name = "states_3", .states = 3, .fast = false},
+      {.name = "states_33", .states = 33, .fast = false},
+      {.name = "states_128", .states = 128, .fast = false},
+      {.name = "no_states", .states = 0, .fast = false},
+      {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}, .fast = false},
+      {.name = "strided", .spacing = {.offset = 4, .row_gap = 8}},
+      {.name = "unaligned_rows", .spacing = {.row_gap = 2}, .fast = false},
       {.name = "no_D", .D = false},
       {.name = "no_z", .z = false},
       {.name = "no_delta_bias", .delta_bias = false},
@@ -58,7 +63,6 @@ void check(const Case& c) {
   const std::vector<double> skip = rounded<Acc>(random.normal(D));
   const std::vector<double> bias = rounded<Acc>(random.uniform(D, 0, 0.5));
 
-  const DeviceRows<Acc> device_state(S, D, N, c.spacing, state);
   const auto rows = [&](std::int64_t channels, const std::vector<double>& values) {
     return DeviceRows<T>(S, 1, channels, c.spacing, values);
   };
@@ -66,13 +70,10 @@ void check(const Case& c) {
   const DeviceRows<T> device_B = rows(N, B), device_C = rows(N, C), out(S, 1, D, c.spacing);
   const DeviceArray<Acc> device_A(store_all<Acc>(A)), device_D(store_all<Acc>(skip));
   const DeviceArray<Acc> device_bias(store_all<Acc>(bias));
-  const SelectiveStateUpdateParams<T> params{
+  SelectiveStateUpdateParams<T> params{
       .sequences = S,
       .channels = D,
       .states = N,
-      .state = device_state.rows().data,
-      .state_sequence_stride = device_state.rows().batch_stride,
-      .state_channel_stride = device_state.rows().row_stride,
       .u = device_u.const_rows(),
       .delta = device_delta.const_rows(),
       .z = c.z ? device_z.const_rows() : Rows<const T>{},
@@ -84,8 +85,6 @@ void check(const Case& c) {
       .delta_bias = c.delta_bias ? device_bias.data() : nullptr,
       .delta_softplus = c.softplus,
   };
-  require(selective_state_update_cuda(params, nullptr));
-
   std::vector<double> expected_state = state;
   std::vector<double> expected_out(S * D);
   for (std::int64_t i = 0; i < S * D; ++i) {
@@ -100,8 +99,20 @@ void check(const Case& c) {
     }
     expected_out[i] = c.z ? y * silu(z[i]) : y;
   }
-  expect_rounded<T>(out.values(), expected_out, 100);
-  expect_rounded<Acc>(device_state.values(), expected_state, 100);
+  for_each_path([&] {
+    const DeviceRows<Acc> device_state(S, D, N, c.spacing, state);
+    params.state = device_state.rows().data;
+    params.state_sequence_stride = device_state.rows().batch_stride;
+    params.state_channel_stride = device_state.rows().row_stride;
+    if constexpr (sizeof(T) <= sizeof(float)) {
+      if (S * D > 0) {
+        EXPECT_EQ(fast_path_takes(params), c.fast);
+      }
+    }
+    require(selective_state_update_cuda(params, nullptr));
+    expect_rounded<T>(out.values(), expected_out, 100);
+    expect_rounded<Acc>(device_state.values(), expected_state, 100);
+  });
 }
 
 TEST_P(SelectiveStateUpdateCudaTable, EqualsDefinition) {

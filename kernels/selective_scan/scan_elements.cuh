@@ -1,0 +1,224 @@
+// The element warps of scan_sm90.cuh: everything that is done once per step and channel.
+// Before the state warps: dt = softplus(delta + bias) and dt u, and B and C as float. After them:
+// out = (y + D u) silu(z).
+#pragma once
+
+#include "kernels/cuda/async_copy.cuh"
+#include "kernels/cuda/fast_math.cuh"
+#include "kernels/cuda/packet.cuh"
+#include "kernels/selective_scan/scan_stage.cuh"
+#include "kernels/selective_scan/selective_scan.h"
+
+namespace simba::kernels {
+
+// What one lane of an element warp moves per tile: one step of 8 channels, and one step of some
+// pieces of 8 states. Copies of the tiles to come run while it computes. Each lane reads only what
+// it has copied itself, so they need no barrier. kUsual: z and softplus are there and every row can
+// be moved in packets; otherwise all that is asked when it runs.
+template <typename T, typename Shape, bool kUsual>
+class ElementLane {
+ public:
+  // set, warp: of the set.
+  __device__ ElementLane(const SelectiveScanParams<T>& params, ScanShared<T, Shape>& shared,
+                         int set, int warp, std::int64_t batch, std::int64_t begin, int length,
+                         std::int64_t first_channel)
+      : params_(params), shared_(shared), set_(set), warp_(warp) {
+    // Neighbouring lanes take a row's packets: coalesced.
+    const int item = warp * kWarpSize + lane();
+    const int step = item / Shape::kPackets;
+    block_channel_ = item % Shape::kPackets * Shape::kPacket;
+    row_ = ScanStage<Shape>::row(block_channel_) + step;
+    const std::int64_t channel = first_channel + block_channel_;
+    const std::int64_t left = step < Shape::kTile ? params.channels - channel : 0;
+    count_ = left < 0 ? 0 : left < Shape::kPacket ? static_cast<int>(left) : Shape::kPacket;
+    const int first = set * Shape::kTile;
+    to_copy_ = to_fill_ = to_finish_ = count_ > 0 ? length - first - step : 0;
+    const std::int64_t position = begin + first + step;
+    delta_ = params.delta.row(batch, position) + channel;
+    u_ = params.u.row(batch, position) + channel;
+    z_ = has_z() ? params.z.row(batch, position) + channel : nullptr;
+    out_ = params.out.row(batch, position) + channel;
+    // For states, a lane is a step: no two lanes of a warp write to one bank.
+    states_to_copy_ = lane() < Shape::kTile ? length - first - lane() : 0;
+#pragma unroll
+    for (int i = 0; i < kWarpPieces; ++i) {
+      const int piece = warp + i * Shape::kElementWarps;
+      const Rows<const T>& rows = piece < kPieces ? params.B : params.C;
+      states_[i] = rows.row(batch, begin + first + lane()) + piece % kPieces * Shape::kPacket;
+      states_stride_[i] = kSteps * rows.row_stride;
+    }
+  }
+
+  // Begins to copy the set's next tile into slot `slot`.
+  __device__ void copy(int slot) {
+    ScanCopies<T, Shape>& to = copies(slot);
+    const int count = to_copy_ > 0 ? count_ : 0;
+    copy_packet(to.delta, delta_, count);
+    copy_packet(to.u, u_, count);
+    if (has_z()) copy_packet(to.z, z_, count);
+#pragma unroll
+    for (int i = 0; i < kWarpPieces; ++i) {
+      if (!has_piece(i)) break;
+      copy_packet(to.states[i], states_[i], states_to_copy_ > 0 ? Shape::kPacket : 0);
+      states_[i] += states_stride_[i];
+    }
+    close_async_copies();
+    delta_ += kSteps * params_.delta.row_stride;
+    u_ += kSteps * params_.u.row_stride;
+    if (has_z()) z_ += kSteps * params_.z.row_stride;
+    to_copy_ -= kSteps;
+    states_to_copy_ -= kSteps;
+  }
+
+  // Steps that are not there leave every state as it is.
+  __device__ void fill(ScanStage<Shape>& stage, int slot) {
+    const ScanCopies<T, Shape>& from = copies(slot);
+    const bool exists = to_fill_ > 0;
+    to_fill_ -= kSteps;
+    float delta[8], u[8];
+    unpack(from.delta[lane()], delta);
+    unpack(from.u[lane()], u);
+    if (kUsual || params_.delta_softplus) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        delta[i] = fast_softplus(delta[i] + shared_.bias[block_channel_ + i]);
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) delta[i] += shared_.bias[block_channel_ + i];
+    }
+    if (kAllLanesFill || row_step() < Shape::kTile) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        stage.delta[row_ + i * Shape::kRow] = exists ? delta[i] : 0;
+        stage.delta_u[row_ + i * Shape::kRow] = exists ? delta[i] * u[i] : 0;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kWarpPieces; ++i) {
+      if (!has_piece(i)) break;
+      float values[8];
+      unpack(from.states[i][lane()], values);
+      if (lane() < Shape::kTile) {
+        // C follows B.
+        float* rows = &stage.B[0][0] +
+                      (warp_ + i * Shape::kElementWarps) * (Shape::kPacket * Shape::kRow) + lane();
+#pragma unroll
+        for (int n = 0; n < 8; ++n) rows[n * Shape::kRow] = values[n];
+      }
+    }
+  }
+
+  __device__ void finish(const ScanStage<Shape>& stage, int slot) {
+    const bool exists = to_finish_ > 0;
+    to_finish_ -= kSteps;
+    T* to = out_;
+    out_ += kSteps * params_.out.row_stride;
+    if (!exists) return;
+    const ScanCopies<T, Shape>& from = copies(slot);
+    float u[8], out[8];
+    unpack(from.u[lane()], u);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      out[i] = fmaf(shared_.skip[block_channel_ + i], u[i], stage.y[row_ + i * Shape::kRow]);
+    }
+    if (has_z()) {
+      float z[8];
+      unpack(from.z[lane()], z);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) out[i] *= fast_silu<T>(z[i]);
+    }
+    const Packet<T, 8> packet = pack<T>(out);
+    if (kUsual) {
+      store_packet(packet, to);
+    } else {
+      const T* elements = reinterpret_cast<const T*>(packet.words);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        if (i < count_) to[i] = elements[i];
+      }
+    }
+  }
+
+ private:
+  static constexpr int kPieces = Shape::kStates / Shape::kPacket;  // of B, and as many of C
+  static constexpr int kWarpPieces = Shape::kWarpPieces;
+  static constexpr int kSteps =
+      Shape::kTile * Shape::kElementSets;  // from a set's tile to its next
+  static constexpr bool kAllLanesFill =
+      Shape::kElementWarps * kWarpSize == Shape::kTile * Shape::kPackets;
+
+  __device__ static int lane() { return threadIdx.x % kWarpSize; }
+  __device__ int row_step() const { return (warp_ * kWarpSize + lane()) / Shape::kPackets; }
+  __device__ bool has_piece(int i) const { return warp_ + i * Shape::kElementWarps < 2 * kPieces; }
+  __device__ bool has_z() const { return kUsual || params_.z; }
+
+  __device__ ScanCopies<T, Shape>& copies(int slot) const {
+    return shared_.copies[set_][warp_][slot];
+  }
+
+  // The first `count` elements from `from` on; the others become 0.
+  __device__ static void copy_packet(Packet<T, 8> (&to)[kWarpSize], const T* from, int count) {
+    Packet<T, 8>& packet = to[lane()];
+    if (kUsual) {
+      constexpr int kWide = kWideElements<T>;
+#pragma unroll
+      for (int i = 0; i < 8 / kWide; ++i) {
+        async_copy_16(packet.words + 4 * i, from + kWide * i, count > 0);
+      }
+    } else {
+      T* elements = reinterpret_cast<T*>(packet.words);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) elements[i] = i < count ? from[i] : T{};
+    }
+  }
+
+  const SelectiveScanParams<T>& params_;
+  ScanShared<T, Shape>& shared_;
+  const int set_, warp_;
+  int block_channel_, row_, count_;
+  // Steps from this lane's of the next tile to the sequence's end: none left, nothing to move.
+  int to_copy_, to_fill_, to_finish_, states_to_copy_;
+  const T *delta_, *u_, *z_;
+  const T* states_[kWarpPieces];
+  std::int64_t states_stride_[kWarpPieces];
+  T* out_;
+};
+
+// The tiles set, set + kElementSets, ...: a stage always meets the same set.
+template <typename T, typename Shape, bool kUsual>
+__device__ void run_elements(ElementLane<T, Shape, kUsual>& lane, ScanShared<T, Shape>& shared,
+                             int set, int tiles) {
+  constexpr int kStages = Shape::kStages;
+  constexpr int kSlots = Shape::kCopies;
+  int copy_slot = 0, fill_slot = 0, finish_slot = 0;
+  const auto next = [](int& slot) {
+    const int now = slot;
+    slot = slot + 1 == kSlots ? 0 : slot + 1;
+    return now;
+  };
+#pragma unroll
+  for (int ahead = 0; ahead < Shape::kAhead; ++ahead) lane.copy(next(copy_slot));
+  int index = set;
+  unsigned phase = 0;
+  for (int tile = set; tile < tiles + kStages; tile += Shape::kElementSets) {
+    ScanStage<Shape>& stage = shared.stages[index];
+    if (tile >= kStages) {
+      shared.scanned[index].wait(phase - 1);
+      lane.finish(stage, next(finish_slot));
+    }
+    if (tile < tiles) {
+      lane.copy(next(copy_slot));
+      wait_for_async_copies<Shape::kAhead>();
+      lane.fill(stage, next(fill_slot));
+      shared.filled[index].arrive_warp();
+    }
+    index += Shape::kElementSets;
+    if (index >= kStages) {
+      index -= kStages;
+      ++phase;
+    }
+  }
+}
+
+}  // namespace simba::kernels

@@ -1,0 +1,131 @@
+// Which shape of scan_sm90.cuh a call gets, and its launch.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/cuda/alignment.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/selective_scan/scan_sm90.cuh"
+#include "kernels/selective_scan/selective_scan_paths.h"
+
+namespace simba::kernels {
+
+// One sequence per block leaves a multiprocessor's exponential units idle unless warps take turns
+// in time (kRotation > 1); where there are blocks enough for several on each multiprocessor, these
+// hide one another's waits and taking turns only costs.
+//                                lanes' states, channel's lanes, groups, turn, rotation, element
+//                                sets, tile, stages, blocks
+using ScanOf40 = ScanShape<4, 4, 5, 4, 4, 1, 32, 4, 1>;
+using ScanOf32 = ScanShape<4, 4, 4, 8, 4, 1, 32, 4, 1>;
+using ScanOf16 = ScanShape<2, 8, 4, 8, 4, 2, 32, 4, 1>;
+using ScanOf8 = ScanShape<2, 8, 2, 8, 4, 2, 32, 4, 1>;
+using ScanOfMany = ScanShape<4, 4, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf8States = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf32States = ScanShape<4, 8, 4, 8, 4, 1, 32, 4, 1>;
+using ScanOf64States = ScanShape<4, 16, 4, 8, 4, 1, 32, 4, 1>;
+
+template <typename T, typename Shape, bool kUsual>
+cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  const auto kernel = selective_scan_sm90_kernel<T, Shape, kUsual>;
+  constexpr int kShared = sizeof(ScanShared<T, Shape>);
+  const cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  if (error != cudaSuccess) return error;
+  const std::int64_t blocks = params.sequences.count * ceil_div(params.channels, Shape::kChannels);
+  kernel<<<static_cast<unsigned>(blocks), Shape::kThreads, kShared, stream>>>(params);
+  return cudaGetLastError();
+}
+
+// Nanoseconds per step of a multiprocessor that holds 1, 2 or 3 blocks of a shape, or its limit,
+// measured on an H200 in bfloat16 at L = 2048.
+struct ScanCost {
+  int channels;
+  int resident;  // blocks that a multiprocessor holds
+  std::array<double, 3> nanoseconds;
+};
+
+inline double scan_cost(const ScanCost& cost, std::int64_t sequences, std::int64_t channels,
+                        int multiprocessors) {
+  const std::int64_t blocks = sequences * ceil_div(channels, std::int64_t{cost.channels});
+  const std::int64_t wave = std::int64_t{multiprocessors} * cost.resident;
+  const std::int64_t rest = blocks % wave;
+  double total = static_cast<double>(blocks / wave) * cost.nanoseconds[cost.resident - 1];
+  if (rest > 0) total += cost.nanoseconds[ceil_div(rest, std::int64_t{multiprocessors}) - 1];
+  return total;
+}
+
+template <typename T, bool kUsual>
+cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  switch (params.states) {
+    case 8:
+      return launch_scan<T, ScanOf8States, kUsual>(params, stream);
+    case 32:
+      return launch_scan<T, ScanOf32States, kUsual>(params, stream);
+    case 64:
+      return launch_scan<T, ScanOf64States, kUsual>(params, stream);
+    default:
+      break;
+  }
+  int device = 0, multiprocessors = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error != cudaSuccess) return error;
+  error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+  if (error != cudaSuccess) return error;
+
+  struct Choice {
+    ScanCost cost;
+    cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
+  };
+  static constexpr Choice kChoices[] = {
+      {{ScanOf40::kChannels, 1, {45.7}}, launch_scan<T, ScanOf40, kUsual>},
+      {{ScanOf32::kChannels, 1, {31.1}}, launch_scan<T, ScanOf32, kUsual>},
+      {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
+      {{ScanOf8::kChannels, 1, {16.1}}, launch_scan<T, ScanOf8, kUsual>},
+      {{ScanOfMany::kChannels, 3, {40.5, 60.7, 85.4}}, launch_scan<T, ScanOfMany, kUsual>},
+  };
+  const auto cost = [&](const Choice& choice) {
+    return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
+  };
+  return std::min_element(std::begin(kChoices), std::end(kChoices),
+                          [&](const Choice& a, const Choice& b) { return cost(a) < cost(b); })
+      ->launch(params, stream);
+}
+
+template <typename T>
+bool fast_path_takes(const SelectiveScanParams<T>& params) {
+  const bool states =
+      params.states == 8 || params.states == 16 || params.states == 32 || params.states == 64;
+  // Steps are counted in 32 bits, some tiles beyond the end.
+  constexpr std::int64_t kLongest = std::numeric_limits<int>::max() / 2;
+  if (!states || params.sequences.length > kLongest) return false;
+  int device = 0, major = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) return false;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess) {
+    return false;
+  }
+  if (major < 9) return false;
+  // Code compiled for less, which a newer device can run too, has an empty body.
+  static const bool compiled = [] {
+    cudaFuncAttributes attributes{};
+    return cudaFuncGetAttributes(&attributes, selective_scan_sm90_kernel<T, ScanOf40, true>) ==
+               cudaSuccess &&
+           attributes.ptxVersion >= 90;
+  }();
+  return compiled;
+}
+
+template <typename T>
+cudaError_t selective_scan_fast(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  constexpr int kPacket = 8;
+  const bool usual = params.z && params.delta_softplus && params.channels % kPacket == 0 &&
+                     takes_packets(params.u, kPacket) && takes_packets(params.delta, kPacket) &&
+                     takes_packets(params.z, kPacket) && takes_packets(params.out, kPacket) &&
+                     takes_packets(params.B, kPacket) && takes_packets(params.C, kPacket);
+  return usual ? launch_cheapest_scan<T, true>(params, stream)
+               : launch_cheapest_scan<T, false>(params, stream);
+}
+
+}  // namespace simba::kernels
