@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "csrc/model/gpt_neox/config.h"
+#include "csrc/model/gpt_neox/weights.h"
 #include "csrc/model/language_model.h"
 #include "csrc/model/mamba_config.h"
 #include "csrc/model/mamba_weights.h"
@@ -26,6 +28,18 @@ struct MambaCheckpoint {
 // InputError.
 MambaCheckpoint load_mamba(const std::string& dir, std::optional<at::ScalarType> dtype,
                            at::Device device);
+
+struct GptNeoXCheckpoint {
+  GptNeoXConfig config;
+  GptNeoXWeights weights;
+  std::string weights_file;  // as in MambaCheckpoint
+};
+
+// Reads config.json and the weights of a GPT-NeoX checkpoint folder of Hugging Face's. dtype: the
+// type of the matrices and their biases (nullopt: as stored); norms are float32, or float64 with
+// dtype kDouble. Throws InputError.
+GptNeoXCheckpoint load_gpt_neox(const std::string& dir, std::optional<at::ScalarType> dtype,
+                                at::Device device);
 
 // The model of a checkpoint folder, whatever its family. Throws InputError.
 std::unique_ptr<LanguageModel> load_model(const std::string& dir,

@@ -4,11 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string_view>
 
+#include "csrc/checkpoint/config_keys.h"
 #include "csrc/checkpoint/json_file.h"
 #include "csrc/checkpoint/quote.h"
 #include "csrc/input_error.h"
@@ -18,81 +17,25 @@ namespace {
 
 using nlohmann::json;
 
-// Keeps every product of two sizes inside 63 bits.
-constexpr std::int64_t kLargestSize = std::numeric_limits<std::int32_t>::max();
+// "auto": ceil(d_model / 16), the rule of both layouts.
+std::int64_t read_dt_rank(const ConfigKeys& keys, const char* key, std::int64_t d_model) {
+  const json* value = keys.find(key);
+  if (value == nullptr || *value == "auto") return (d_model + 15) / 16;
+  if (!value->is_number_integer()) keys.refuse(key, "an integer or \"auto\"", *value);
+  return keys.size(key);
+}
 
-// Typed access to one JSON object. An absent key gives the default.
-class Keys {
- public:
-  Keys(const json& object, std::string where) : object_(object), where_(std::move(where)) {}
-
-  const json* find(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() ? nullptr : &*found;
+// The integer part of expand * d_model.
+std::int64_t read_d_inner(const ConfigKeys& keys, std::int64_t d_model) {
+  const double inner = std::floor(keys.positive("expand", 2) * static_cast<double>(d_model));
+  if (!(inner >= 1 && inner <= static_cast<double>(ConfigKeys::kLargestSize))) {
+    keys.refuse(
+        "expand",
+        "a factor that gives 1 to " + std::to_string(ConfigKeys::kLargestSize) + " channels",
+        *keys.find("expand"));
   }
-
-  std::int64_t size(const char* key, std::optional<std::int64_t> otherwise = std::nullopt) const {
-    const json* value = find(key);
-    if (value == nullptr && otherwise) return *otherwise;
-    if (value == nullptr) throw InputError(where_ + ": no " + key);
-    const std::string expected = "an integer from 1 to " + std::to_string(kLargestSize);
-    if (!value->is_number_integer()) refuse(key, expected, *value);
-    const bool fits = value->is_number_unsigned() &&
-                      value->get<std::uint64_t>() <= static_cast<std::uint64_t>(kLargestSize);
-    if (!fits || value->get<std::int64_t>() < 1) refuse(key, expected, *value);
-    return value->get<std::int64_t>();
-  }
-
-  double positive(const char* key, double otherwise) const {
-    const json* value = find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_number() || !(value->get<double>() > 0))
-      refuse(key, "a positive number", *value);
-    return value->get<double>();
-  }
-
-  bool boolean(const char* key, bool otherwise) const {
-    const json* value = find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_boolean()) refuse(key, "true or false", *value);
-    return value->get<bool>();
-  }
-
-  std::string text(const char* key, const char* otherwise) const {
-    const json* value = find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_string()) refuse(key, "a text", *value);
-    return value->get<std::string>();
-  }
-
-  // "auto": ceil(d_model / 16), the rule of both layouts.
-  std::int64_t dt_rank(const char* key, std::int64_t d_model) const {
-    const json* value = find(key);
-    if (value == nullptr || *value == "auto") return (d_model + 15) / 16;
-    if (!value->is_number_integer()) refuse(key, "an integer or \"auto\"", *value);
-    return size(key);
-  }
-
-  // The integer part of expand * d_model.
-  std::int64_t d_inner(std::int64_t d_model) const {
-    const double inner = std::floor(positive("expand", 2) * static_cast<double>(d_model));
-    if (!(inner >= 1 && inner <= static_cast<double>(kLargestSize))) {
-      refuse("expand", "a factor that gives 1 to " + std::to_string(kLargestSize) + " channels",
-             *find("expand"));
-    }
-    return static_cast<std::int64_t>(inner);
-  }
-
-  [[noreturn]] void refuse(const char* key, const std::string& expected, const json& got) const {
-    std::string shown = got.dump(-1, ' ', true);
-    if (shown.size() > 80) shown = shown.substr(0, 80) + "...";
-    throw InputError(where_ + ": " + key + ": expected " + expected + ", got " + shown);
-  }
-
- private:
-  const json& object_;
-  std::string where_;
-};
+  return static_cast<std::int64_t>(inner);
+}
 
 // Arguments of the state-spaces package's Mamba block. Those that only shape the initial values or
 // choose a code path are accepted and not read.
@@ -100,7 +43,7 @@ void read_ssm_cfg(const json& ssm_cfg, const std::string& where, CheckpointConfi
   constexpr std::array<std::string_view, 14> kKnown = {
       "d_state", "d_conv", "expand",        "dt_rank", "conv_bias", "bias",          "layer",
       "dt_min",  "dt_max", "dt_init_floor", "dt_init", "dt_scale",  "use_fast_path", "layer_idx"};
-  const Keys keys(ssm_cfg, where);
+  const ConfigKeys keys(ssm_cfg, where);
   // First: a Mamba-2 configuration also has keys that Mamba-1 lacks.
   if (const std::string layer = keys.text("layer", "Mamba1"); layer != "Mamba1") {
     throw InputError(where + ": layer: expected \"Mamba1\", got " + quote(layer));
@@ -113,14 +56,14 @@ void read_ssm_cfg(const json& ssm_cfg, const std::string& where, CheckpointConfi
   MambaConfig& model = config.model;
   model.d_state = keys.size("d_state", 16);
   model.d_conv = keys.size("d_conv", 4);
-  model.d_inner = keys.d_inner(model.d_model);
-  model.dt_rank = keys.dt_rank("dt_rank", model.d_model);
-  config.conv_bias = keys.boolean("conv_bias", true);
-  config.projection_bias = keys.boolean("bias", false);
+  model.d_inner = read_d_inner(keys, model.d_model);
+  model.dt_rank = read_dt_rank(keys, "dt_rank", model.d_model);
+  model.conv_bias = keys.boolean("conv_bias", true);
+  model.projection_bias = keys.boolean("bias", false);
 }
 
 CheckpointConfig read_state_spaces(const json& object, const std::string& path) {
-  const Keys keys(object, path);
+  const ConfigKeys keys(object, path);
   CheckpointConfig config;
   config.layout = Layout::kStateSpaces;
   MambaConfig& model = config.model;
@@ -148,7 +91,7 @@ CheckpointConfig read_state_spaces(const json& object, const std::string& path) 
 }
 
 CheckpointConfig read_hugging_face(const json& object, const std::string& path) {
-  const Keys keys(object, path);
+  const ConfigKeys keys(object, path);
   if (const std::string type = keys.text("model_type", "mamba"); type != "mamba") {
     throw InputError(path + ": model_type: expected \"mamba\", got " + quote(type));
   }
@@ -166,13 +109,13 @@ CheckpointConfig read_hugging_face(const json& object, const std::string& path) 
   model.d_conv = keys.size("conv_kernel", 4);
   // intermediate_size wins over expand, as it does in MambaConfig.
   const bool inner_given = keys.find("intermediate_size") != nullptr;
-  model.d_inner = inner_given ? keys.size("intermediate_size") : keys.d_inner(model.d_model);
-  model.dt_rank = keys.dt_rank("time_step_rank", model.d_model);
+  model.d_inner = inner_given ? keys.size("intermediate_size") : read_d_inner(keys, model.d_model);
+  model.dt_rank = read_dt_rank(keys, "time_step_rank", model.d_model);
   model.norm_epsilon = keys.positive("layer_norm_epsilon", 1e-5);
   model.residual_in_fp32 = keys.boolean("residual_in_fp32", true);
   model.tie_embeddings = keys.boolean("tie_word_embeddings", true);
-  config.conv_bias = keys.boolean("use_conv_bias", true);
-  config.projection_bias = keys.boolean("use_bias", false);
+  model.conv_bias = keys.boolean("use_conv_bias", true);
+  model.projection_bias = keys.boolean("use_bias", false);
   return config;
 }
 
@@ -187,7 +130,7 @@ CheckpointConfig read_mamba_config(const std::string& path) {
   // Converted checkpoints keep d_model and n_layer beside Hugging Face's names.
   if (object.contains("hidden_size")) return read_hugging_face(object, path);
   if (object.contains("d_model")) return read_state_spaces(object, path);
-  const Keys keys(object, path);
+  const ConfigKeys keys(object, path);
   const std::string type = keys.text("model_type", "");
   throw InputError(path +
                    ": expected d_model (state-spaces layout) or hidden_size (Hugging Face layout)" +

@@ -14,8 +14,6 @@ const char* layout_name(Layout layout);  // "state-spaces" | "huggingface"
 struct CheckpointConfig {
   MambaConfig model;
   Layout layout = Layout::kStateSpaces;
-  bool conv_bias = true;         // the convolution has a bias
-  bool projection_bias = false;  // in_proj and out_proj have one
 };
 
 // Reads the keys of the state-spaces package (d_model, n_layer, ssm_cfg, ...), or those of Hugging

@@ -21,7 +21,7 @@ Multiplicity distinct(const std::vector<RunItem>& run) {
   return items;
 }
 
-double total(const LanguageModel& model, const Multiplicity& items, const PruningPlan& plan) {
+double total(const ModelShape& model, const Multiplicity& items, const PruningPlan& plan) {
   double sum = 0;
   for (const auto& [item, count] : items) {
     sum += static_cast<double>(count) * model.flops(item.first, plan, item.second).total();
@@ -44,7 +44,7 @@ void check_reached(double reached, double budget, double lowest, double highest)
 
 }  // namespace
 
-FlopCount run_flops(const LanguageModel& model, const std::vector<RunItem>& run,
+FlopCount run_flops(const ModelShape& model, const std::vector<RunItem>& run,
                     const PruningPlan& plan) {
   FlopCount sum;
   for (const auto& [item, count] : distinct(run)) {
@@ -54,7 +54,7 @@ FlopCount run_flops(const LanguageModel& model, const std::vector<RunItem>& run,
   return sum;
 }
 
-Retention solve_retention(const LanguageModel& model, const std::vector<RunItem>& run,
+Retention solve_retention(const ModelShape& model, const std::vector<RunItem>& run,
                           const Schedule& schedule, std::shared_ptr<const Criterion> criterion,
                           double budget) {
   const Multiplicity items = distinct(run);
@@ -82,8 +82,8 @@ Retention solve_retention(const LanguageModel& model, const std::vector<RunItem>
   return Retention::nearest(static_cast<double>(best) / kRetentionSteps);
 }
 
-std::vector<std::int64_t> solve_truncation(const LanguageModel& model,
-                                           const std::vector<RunItem>& run, double budget) {
+std::vector<std::int64_t> solve_truncation(const ModelShape& model, const std::vector<RunItem>& run,
+                                           double budget) {
   const Multiplicity items = distinct(run);
   const PruningPlan dense = PruningPlan::dense();
   const auto truncated = [](std::int64_t context, double fraction) {

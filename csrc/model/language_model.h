@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "csrc/model/flops.h"
+#include "csrc/model/model_shape.h"
 #include "csrc/model/observer.h"
 #include "csrc/model/packed_tokens.h"
 #include "csrc/model/pruning_plan.h"
@@ -32,10 +32,8 @@ struct Prefill {
       last_logits;  // (S, V) float32 (float64 in a float64 model): after each context's last token
 };
 
-class LanguageModel {
+class LanguageModel : public ModelShape {
  public:
-  virtual ~LanguageModel() = default;
-
   // Reads S contexts under a plan. Throws InputError on an empty context or an id outside [0, V).
   virtual Prefill prefill(const PackedTokens& tokens, const PruningPlan& plan,
                           Observer* observer = nullptr) = 0;
@@ -46,13 +44,6 @@ class LanguageModel {
   virtual at::Tensor extend(State& state, const PackedTokens& tokens,
                             Observer* observer = nullptr) = 0;
 
-  // FLOPs of one sequence: a context of T tokens under the plan (logits read once, after it), then
-  // `continuation` further tokens with their logits.
-  virtual FlopCount flops(std::int64_t T, const PruningPlan& plan,
-                          std::int64_t continuation) const = 0;
-
-  virtual std::int64_t n_layer() const = 0;
-  virtual std::int64_t vocab_size() const = 0;  // V: rows of the head, padding rows included
   virtual at::ScalarType dtype() const = 0;
   virtual at::Device device() const = 0;
 };

@@ -17,6 +17,8 @@ struct MambaConfig {
   bool rms_norm = true;  // false: LayerNorm with bias
   bool residual_in_fp32 = true;
   bool tie_embeddings = true;
+  bool conv_bias = true;         // the convolution has a bias
+  bool projection_bias = false;  // in_proj and out_proj have one
 };
 
 }  // namespace simba

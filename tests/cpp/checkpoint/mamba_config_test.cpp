@@ -44,8 +44,8 @@ TEST_F(MambaConfigFile, ReadsPublishedStateSpaces) {
   EXPECT_TRUE(config.model.rms_norm);
   EXPECT_TRUE(config.model.residual_in_fp32);
   EXPECT_TRUE(config.model.tie_embeddings);
-  EXPECT_TRUE(config.conv_bias);
-  EXPECT_FALSE(config.projection_bias);
+  EXPECT_TRUE(config.model.conv_bias);
+  EXPECT_FALSE(config.model.projection_bias);
 }
 
 TEST_F(MambaConfigFile, ReadsEveryStateSpacesKey) {
@@ -62,8 +62,8 @@ TEST_F(MambaConfigFile, ReadsEveryStateSpacesKey) {
   EXPECT_FALSE(config.model.rms_norm);
   EXPECT_FALSE(config.model.residual_in_fp32);
   EXPECT_FALSE(config.model.tie_embeddings);
-  EXPECT_FALSE(config.conv_bias);
-  EXPECT_TRUE(config.projection_bias);
+  EXPECT_FALSE(config.model.conv_bias);
+  EXPECT_TRUE(config.model.projection_bias);
   EXPECT_EQ(read(R"({"d_model":17,"n_layer":1,"vocab_size":8,"ssm_cfg":{"dt_rank":"auto"}})")
                 .model.dt_rank,
             2);
@@ -92,14 +92,14 @@ TEST_F(MambaConfigFile, ReadsHuggingFace) {
   EXPECT_TRUE(config.model.rms_norm);
   EXPECT_FALSE(config.model.residual_in_fp32);
   EXPECT_FALSE(config.model.tie_embeddings);
-  EXPECT_FALSE(config.conv_bias);
-  EXPECT_TRUE(config.projection_bias);
+  EXPECT_FALSE(config.model.conv_bias);
+  EXPECT_TRUE(config.model.projection_bias);
 
   const CheckpointConfig plain = read(R"({"hidden_size":40,"num_hidden_layers":1,"vocab_size":9})");
   EXPECT_EQ(plain.model.d_inner, 80);
   EXPECT_EQ(plain.model.dt_rank, 3);
   EXPECT_TRUE(plain.model.tie_embeddings);
-  EXPECT_TRUE(plain.conv_bias);
+  EXPECT_TRUE(plain.model.conv_bias);
 }
 
 TEST_F(MambaConfigFile, RefusesOtherFiles) {

@@ -97,6 +97,15 @@ TEST_F(Safetensors, RefusesBadLengths) {
   EXPECT_TRUE(refused("begins with '{', got '['", safetensors("[]", "")));
 }
 
+// The format asks for '{' as the header's first byte; JSON itself would allow what comes before it
+// here.
+TEST_F(Safetensors, RefusesAHeaderThatBeginsOtherwise) {
+  const std::string object = "{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}";
+  for (const std::string before : {" ", "\n", "\t", "\xef\xbb\xbf"}) {
+    EXPECT_TRUE(refused("begins with '{'", safetensors(before + object, kData))) << before;
+  }
+}
+
 TEST_F(Safetensors, RefusesBadJson) {
   const std::string a = "{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}";
   const std::vector<std::pair<std::string, std::string>> cases = {

@@ -45,16 +45,16 @@ NamedTensors tiny_tensors(const CheckpointConfig& config) {
     add(layer + "norm.weight", {m.d_model}, at::kFloat);
     if (!m.rms_norm) add(layer + "norm.bias", {m.d_model}, at::kFloat);
     add(mixer + "in_proj.weight", {2 * m.d_inner, m.d_model}, at::kBFloat16);
-    if (config.projection_bias) add(mixer + "in_proj.bias", {2 * m.d_inner}, at::kFloat);
+    if (m.projection_bias) add(mixer + "in_proj.bias", {2 * m.d_inner}, at::kFloat);
     add(mixer + "conv1d.weight", {m.d_inner, 1, m.d_conv}, at::kFloat);
-    if (config.conv_bias) add(mixer + "conv1d.bias", {m.d_inner}, at::kFloat);
+    if (m.conv_bias) add(mixer + "conv1d.bias", {m.d_inner}, at::kFloat);
     add(mixer + "x_proj.weight", {m.dt_rank + 2 * m.d_state, m.d_inner}, at::kBFloat16);
     add(mixer + "dt_proj.weight", {m.d_inner, m.dt_rank}, at::kBFloat16);
     add(mixer + "dt_proj.bias", {m.d_inner}, at::kFloat);
     add(mixer + "A_log", {m.d_inner, m.d_state}, at::kFloat);
     add(mixer + "D", {m.d_inner}, at::kFloat);
     add(mixer + "out_proj.weight", {m.d_model, m.d_inner}, at::kBFloat16);
-    if (config.projection_bias) add(mixer + "out_proj.bias", {m.d_model}, at::kFloat);
+    if (m.projection_bias) add(mixer + "out_proj.bias", {m.d_model}, at::kFloat);
   }
   add("backbone.norm_f.weight", {m.d_model}, at::kFloat);
   if (!m.rms_norm) add("backbone.norm_f.bias", {m.d_model}, at::kFloat);

@@ -60,7 +60,7 @@ TEST(WeightNames, KeepsMemoryThatNeedsNoConversion) {
 
 TEST(WeightNames, ConvertsTypes) {
   CheckpointConfig config = tiny_config();
-  config.projection_bias = true;
+  config.model.projection_bias = true;
   const NamedTensors tensors = tiny_tensors(config);
   const struct {
     Dtype asked;
@@ -101,8 +101,8 @@ TEST(WeightNames, AsStoredIsTheTypeOfInProj) {
 TEST(WeightNames, PlacesLayerNormAndBiases) {
   CheckpointConfig config = tiny_config();
   config.model.rms_norm = false;
-  config.conv_bias = false;
-  config.projection_bias = true;
+  config.model.conv_bias = false;
+  config.model.projection_bias = true;
   const NamedTensors tensors = tiny_tensors(config);
   const MambaWeights weights = place(config, tensors);
   EXPECT_TRUE(weights.final_norm_bias.equal(tensors.at("backbone.norm_f.bias")));
@@ -154,7 +154,7 @@ TEST(WeightNames, RefusesWhateverDoesNotFit) {
   CheckpointConfig config = tiny_config();
   config.model.rms_norm = false;
   config.model.tie_embeddings = false;
-  config.projection_bias = true;
+  config.model.projection_bias = true;
   const NamedTensors whole = tiny_tensors(config);
   for (const auto& [name, tensor] : whole) {
     NamedTensors changed = whole;
@@ -181,7 +181,7 @@ TEST(WeightNames, RefusesATensorThatTheConfigRulesOut) {
   with.model.rms_norm = false;
   EXPECT_TRUE(refuses("norm.bias': unexpected", [&] { place(tiny_config(), tiny_tensors(with)); }));
   CheckpointConfig without = tiny_config();
-  without.conv_bias = false;
+  without.model.conv_bias = false;
   EXPECT_TRUE(
       refuses("conv1d.bias': unexpected", [&] { place(without, tiny_tensors(tiny_config())); }));
 }
