@@ -2,11 +2,12 @@
 #include <c10/util/Exception.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <iostream>
+#include <string>
+#include <vector>
 
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
+#include "eval/run/command_line.h"
 #include "eval/run/interrupt.h"
 #include "eval/run/log.h"
 #include "eval/run/run_info.h"
@@ -17,16 +18,9 @@ constexpr int kWrongInput = 2;
 constexpr int kFailed = 1;
 constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells report it
 
-int fail(int code, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  std::cerr << "simba-eval: error: " << message << std::endl;
+int fail(int code, const std::string& message) {
+  simba::eval::log_error(message);
   return code;
-}
-
-std::string joined(int argc, char** argv) {
-  std::string line;
-  for (int i = 0; i < argc; ++i) line += (i > 0 ? " " : "") + std::string(argv[i]);
-  return line;
 }
 
 }  // namespace
@@ -34,6 +28,7 @@ std::string joined(int argc, char** argv) {
 int main(int argc, char** argv) {
   simba::eval::start_log();
   simba::eval::watch_interrupt();
+  const std::vector<std::string> arguments(argv, argv + argc);
   CLI::App app("Evaluates language models that drop tokens (Simba) on text.", "simba-eval");
   app.set_version_flag("--version", [] {
     return "simba-eval " + simba::eval::simba_version() + " (torch " +
@@ -41,7 +36,9 @@ int main(int argc, char** argv) {
   });
   app.require_subcommand(1);
   try {
-    simba::eval::add_perplexity(app, joined(argc, argv));
+    simba::eval::add_perplexity(app, simba::eval::shell_line(arguments));
+    simba::eval::add_tasks(app, simba::eval::shell_line(arguments));
+    simba::eval::add_sweep(app, simba::eval::shell_line(arguments));
     simba::eval::add_inspect_model(app);
     simba::eval::add_tokenize(app);
     app.parse(argc, argv);
@@ -51,7 +48,9 @@ int main(int argc, char** argv) {
   } catch (const simba::InputError& error) {
     return fail(kWrongInput, error.what());
   } catch (const simba::eval::Interrupted& error) {
-    return fail(kInterrupted, error.what());
+    if (error.kept().empty()) return fail(kInterrupted, error.what());
+    return fail(kInterrupted, std::string(error.what()) + ": " + error.kept() +
+                                  "; to go on: " + simba::eval::resuming_line(arguments));
   } catch (const c10::Error& error) {
     return fail(kFailed, error.what_without_backtrace());
   } catch (const std::exception& error) {

@@ -1,4 +1,3 @@
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <CLI/CLI.hpp>
@@ -20,24 +19,18 @@
 #include "eval/perplexity/perplexity_results.h"
 #include "eval/perplexity/perplexity_run.h"
 #include "eval/perplexity/perplexity_table.h"
+#include "eval/run/finish_run.h"
+#include "eval/run/journal.h"
 #include "eval/run/log.h"
 #include "eval/run/model_files.h"
 #include "eval/run/output_folder.h"
-#include "eval/run/progress.h"
+#include "eval/run/processes.h"
 #include "eval/run/run_info.h"
-#include "eval/text/json_text.h"
+#include "eval/run/units.h"
 #include "eval/text/read_file.h"
 
 namespace simba::eval {
 namespace {
-
-std::string tokenizer_path(const PerplexityOptions& options, const std::string& model_dir) {
-  if (!options.tokenizer.empty()) return options.tokenizer;
-  const std::optional<std::string> beside = find_tokenizer(model_dir);
-  if (beside) return *beside;
-  throw InputError("--tokenizer: expected a file, and there is none beside the weights in " +
-                   model_dir);
-}
 
 struct PlacedWindows {
   std::string how;
@@ -70,22 +63,6 @@ void report_too_short(const std::vector<Book>& books, const WindowList& list,
            " ids and are left out: " + names);
 }
 
-std::vector<RowScores> run_with_progress(LanguageModel& model, const PerplexityRun& run) {
-  double work = 0;
-  for (const Row& row : run.rows) work += row.flops.total();
-  Progress progress(work, stderr_is_terminal());
-  const auto windows = static_cast<double>(run.windows.size());
-  double under_way = 0;
-  return run_perplexity(
-      model, run, [&](const Row& row, std::size_t first_window, std::size_t count) {
-        progress.advance(under_way);
-        under_way = row.flops.total() * static_cast<double>(count) / windows;
-        progress.show(
-            std::to_string(first_window) + "/" + std::to_string(run.windows.size()) + " windows",
-            row.method.label() + " at context " + std::to_string(row.context));
-      });
-}
-
 void warn_not_finite(const PerplexityRun& run, const std::vector<RowSummary>& summaries) {
   for (std::size_t r = 0; r < run.rows.size(); ++r) {
     if (std::isfinite(summaries[r].mean_nll)) continue;
@@ -97,6 +74,8 @@ void warn_not_finite(const PerplexityRun& run, const std::vector<RowSummary>& su
 nlohmann::ordered_json run_json(const RunInfo& info, const PerplexityRun& run,
                                 const std::vector<RowScores>& scores) {
   nlohmann::ordered_json json = run_info_json(info);
+  // As the processes that computed the batches measured it, in this run or one that it goes on
+  // with.
   nlohmann::ordered_json& seconds = json["row_seconds"] = nlohmann::ordered_json::array();
   for (std::size_t r = 0; r < run.rows.size(); ++r) {
     seconds.push_back({{"method", run.rows[r].method.name()},
@@ -108,21 +87,28 @@ nlohmann::ordered_json run_json(const RunInfo& info, const PerplexityRun& run,
   return json;
 }
 
-void run(const PerplexityOptions& options, const std::string& command_line) {
+void run(PerplexityOptions options, const std::string& command_line) {
   const at::NoGradGuard no_grad;
   RunInfo info;
+  const ProcessPlace place = find_process_place();
+  options.device = local_device(options.device, place);
   const PerplexityRequest request = check_options(options);
-  if (options.threads > 0) at::set_num_threads(static_cast<int>(options.threads));
+  Processes processes(place);
+  processes.choose_threads(options.threads);
   std::optional<OutputFolder> out;
-  if (!options.out.empty()) out.emplace(options.out, options.force);
+  if (!options.out.empty() && processes.is_first()) {
+    out.emplace(options.out, options.force, options.resume);
+  }
 
   const std::string model_dir = find_model_dir(options.model);
-  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
-  info.tokenizer = tokenizer_path(options, model_dir);
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(info.tokenizer);
-  // Hashing gigabytes of weights takes seconds: they pass while the model computes.
+  // Hashing gigabytes of weights takes seconds: they pass while the model is loaded.
   std::future<std::vector<FileHash>> weights;
-  if (out) weights = std::async(std::launch::async, hash_weights, model_dir);
+  if (out || !processes.is_alone()) {
+    weights = std::async(std::launch::async, hash_weights, model_dir);
+  }
+  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
+  info.tokenizer = tokenizer_path(options.tokenizer, model_dir);
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(info.tokenizer);
 
   PerplexityRun run;
   run.books = read_books(options.data, *tokenizer);
@@ -134,33 +120,42 @@ void run(const PerplexityOptions& options, const std::string& command_line) {
   run.batch = options.batch;
   const RunShape shape{static_cast<std::int64_t>(run.windows.size()), options.score};
   run.rows = make_rows(*model, request.methods, request.contexts, shape);
-  if (options.match_flops) run.rows = with_matched_flops(*model, std::move(run.rows), shape);
-
-  const std::vector<RowScores> scores = run_with_progress(*model, run);
-  const std::vector<RowSummary> summaries = summarize(run, scores, model->n_layer());
-  warn_not_finite(run, summaries);
-  std::cout << perplexity_table(run, scores, summaries) << std::flush;
-  if (!out) return;
+  if (options.methods.match_flops)
+    run.rows = with_matched_flops(*model, std::move(run.rows), shape);
 
   PerplexitySettings settings;
   settings.model_config = read_file((std::filesystem::path(model_dir) / "config.json").string());
-  settings.weights = weights.get();
+  if (weights.valid()) settings.weights = weights.get();
   settings.tokenizer = hash_file(info.tokenizer);
   settings.windows = placed;
   settings.contexts = request.contexts;
   settings.methods = request.grid;
-  settings.match_flops = options.match_flops;
+  settings.match_flops = options.methods.match_flops;
   settings.dtype = request.dtype;
   settings.device = request.device.type();
+  const nlohmann::ordered_json bound = perplexity_journal_settings(settings, run, list.too_short);
+  processes.agree(bound);
+
+  const Units units = perplexity_units(*model, run);
+  std::optional<Journal> journal;
+  if (out) journal.emplace(*out, bound, units.count);
+  const std::vector<nlohmann::ordered_json> records =
+      run_units(units, journal ? &*journal : nullptr, processes);
+  if (!processes.is_first()) return;
+
+  const std::vector<RowScores> scores = merge_records(run, records);
+  const std::vector<RowSummary> summaries = summarize(run, scores, model->n_layer());
+  warn_not_finite(run, summaries);
+  std::cout << perplexity_table(run, scores, summaries) << std::flush;
+  if (!out) return;
   info.command_line = command_line;
   info.model = options.model;
   info.data = options.data;
   info.device = request.device.str();
   info.batch = options.batch;
-  out->write("run.json", json_text(run_json(info, run, scores)));
-  // Last: where there is a results.json, the run was finished.
-  out->write("results.json",
-             json_text(perplexity_results(settings, run, list.too_short, scores, summaries)));
+  info.processes = processes.count();
+  finish_run(*out, *journal, run_json(info, run, scores),
+             perplexity_results(settings, run, list.too_short, scores, summaries));
 }
 
 }  // namespace

@@ -1,31 +1,11 @@
 #include "eval/commands/perplexity_options.h"
 
 #include <CLI/CLI.hpp>
-#include <cctype>
 #include <utility>
 
 #include "eval/options.h"
 
 namespace simba::eval {
-namespace {
-
-std::vector<Schedule> parse_schedules(const std::string& text) {
-  // The commas inside "steps:12=0.5,18=0.25" belong to it: what follows one begins with a layer.
-  std::vector<std::string> pieces;
-  for (const std::string& piece : split_list("--schedule", text)) {
-    const bool step = !pieces.empty() && std::isdigit(static_cast<unsigned char>(piece.front()));
-    if (step) {
-      pieces.back() += "," + piece;
-    } else {
-      pieces.push_back(piece);
-    }
-  }
-  std::vector<Schedule> schedules;
-  for (const std::string& piece : pieces) schedules.push_back(Schedule::parse(piece));
-  return schedules;
-}
-
-}  // namespace
 
 void add_perplexity_options(CLI::App& command, PerplexityOptions& options) {
   command.add_option("--model", options.model, "checkpoint folder")->required();
@@ -46,50 +26,31 @@ void add_perplexity_options(CLI::App& command, PerplexityOptions& options) {
                   "at most this many windows in every book, at a common stride")
       ->check(CLI::PositiveNumber)
       ->excludes(windows);
-  command
-      .add_option("--retention", options.retention,
-                  "share of tokens left at the last layer, comma list")
-      ->capture_default_str();
-  command
-      .add_option("--criterion", options.criterion,
-                  "comma list of influence, delta_norm, delta, recent, spaced, random")
-      ->capture_default_str();
-  command.add_option("--decay", options.decay, "influence: comma list of no_bias, full, none")
-      ->capture_default_str();
-  command
-      .add_option("--reduction", options.reduction,
-                  "influence: comma list of max, l2, l1, signed_max")
-      ->capture_default_str();
-  command
-      .add_option("--schedule", options.schedule,
-                  "comma list of linear, constant, steps:LAYER=FRACTION,...")
-      ->capture_default_str();
-  command.add_option("--seed", options.seed, "of the random criterion")->capture_default_str();
-  command.add_flag("--match-flops", options.match_flops,
-                   "add the dense model on a truncated context of each row's FLOPs");
+  add_method_options(command, options.methods);
   command.add_option("--dtype", options.dtype, "float32, float64, bfloat16 or float16")
       ->capture_default_str();
   command.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str();
-  command.add_option("--threads", options.threads, "CPU threads (default: one per core)")
+  command
+      .add_option("--threads", options.threads,
+                  "CPU threads (default: one per core, shared among the processes of a host)")
       ->check(CLI::PositiveNumber);
   command.add_option("--batch", options.batch, "windows read at once; changes no result")
       ->capture_default_str();
-  command.add_option("--out", options.out, "folder for results.json and run.json");
-  command.add_flag("--force", options.force, "replace a results.json that is there already");
+  CLI::Option* out =
+      command.add_option("--out", options.out, "folder for results.json and run.json");
+  CLI::Option* force =
+      command.add_flag("--force", options.force, "replace what an earlier run left in the folder");
+  command
+      .add_flag("--resume", options.resume,
+                "go on with an unfinished run of the same settings, or begin one")
+      ->needs(out)
+      ->excludes(force);
 }
 
 PerplexityRequest check_options(const PerplexityOptions& options) {
   check_at_least("--score", options.score, 1);
   check_at_least("--batch", options.batch, 1);
-  MethodGrid grid;
-  grid.criteria = split_list("--criterion", options.criterion);
-  grid.decays = split_list("--decay", options.decay);
-  grid.reductions = split_list("--reduction", options.reduction);
-  for (const std::string& text : split_list("--retention", options.retention)) {
-    grid.retentions.push_back(Retention::parse(text));
-  }
-  grid.schedules = parse_schedules(options.schedule);
-  grid.seed = options.seed;
+  MethodGrid grid = method_grid(options.methods);
   std::vector<Method> methods = expand_methods(grid);
   return {parse_counts("--context", options.context), std::move(grid), std::move(methods),
           parse_dtype(options.dtype), parse_device(options.device)};

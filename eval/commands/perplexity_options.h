@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/methods.h"
+#include "eval/commands/method_options.h"
 
 namespace CLI {
 class App;
@@ -22,18 +22,13 @@ struct PerplexityOptions {
   std::int64_t score = 64;
   std::string windows = "64";
   std::int64_t windows_per_book = 0;
-  std::string retention = "1,0.1";
-  std::string criterion = "influence";
-  std::string decay = "no_bias";
-  std::string reduction = "max";
-  std::string schedule = "linear";
-  std::int64_t seed = 0;
-  bool match_flops = false;
+  MethodOptions methods;
   std::string dtype = "float32";
   std::string device = "cpu";
   std::int64_t threads = 0;
   std::int64_t batch = 4;
   bool force = false;
+  bool resume = false;
 };
 
 // What can be made of it before any file is opened.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/options.h"
+#include "eval/run/run_info.h"
 
 namespace simba::eval {
 namespace {
@@ -141,6 +142,22 @@ Json row_json(const PerplexityRun& run, const Row& row, const RowScores& scores,
 }
 
 }  // namespace
+
+Json perplexity_journal_settings(const PerplexitySettings& settings, const PerplexityRun& run,
+                                 const std::vector<std::size_t>& too_short) {
+  Json rows = Json::array();
+  for (const Row& row : run.rows) {
+    rows.push_back(
+        {{"method", row.method.name()}, {"context", row.context}, {"tokens_read", row.length}});
+  }
+  Json json = settings_json(settings, run);
+  json["batch"] = run.batch;
+  json["books"] = books_json(run, too_short);
+  json["placed_windows"] = windows_json(run);
+  json["rows"] = rows;
+  json["computed_by"] = computed_by_json();
+  return json;
+}
 
 Json perplexity_results(const PerplexitySettings& settings, const PerplexityRun& run,
                         const std::vector<std::size_t>& too_short,

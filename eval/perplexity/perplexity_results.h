@@ -28,6 +28,12 @@ struct PerplexitySettings {
   at::DeviceType device = at::kCPU;
 };
 
+// What the journal is bound to: all that can change a number or what a unit is, known before
+// anything is computed.
+nlohmann::ordered_json perplexity_journal_settings(const PerplexitySettings& settings,
+                                                   const PerplexityRun& run,
+                                                   const std::vector<std::size_t>& too_short);
+
 nlohmann::ordered_json perplexity_results(const PerplexitySettings& settings,
                                           const PerplexityRun& run,
                                           const std::vector<std::size_t>& too_short,

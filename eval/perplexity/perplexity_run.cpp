@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <stdexcept>
 #include <utility>
 
-#include "eval/run/interrupt.h"
+#include "eval/perplexity/batch_record.h"
 #include "eval/scoring.h"
 
 namespace simba::eval {
@@ -106,33 +107,72 @@ void score_windows(const Batch& batch, std::int64_t score, const Predictions& ba
   }
 }
 
+std::vector<RowScores> score_batch(LanguageModel& model, const PerplexityRun& run,
+                                   const Batch& batch, const OnUnitStep& on_step) {
+  double work = 0;
+  for (const Row& row : run.rows) work += row.flops.total();
+  std::vector<RowScores> scores(run.rows.size());
+  Predictions base;
+  std::int64_t base_context = -1;
+  double done = 0;
+  for (std::size_t r = 0; r < run.rows.size(); ++r) {
+    const Row& row = run.rows[r];
+    on_step(done / work, row.method.label() + " at context " + std::to_string(row.context));
+    Predictions predictions = predict(model, batch, run.size.score, row, scores[r]);
+    done += row.flops.total();
+    if (row.method.is_dense()) {
+      base = std::move(predictions);
+      base_context = row.context;
+      score_windows(batch, run.size.score, base, base, scores[r].windows);
+      continue;
+    }
+    if (base_context != row.context) {
+      throw std::logic_error("rows: the first of each context must be dense");
+    }
+    score_windows(batch, run.size.score, base, predictions, scores[r].windows);
+  }
+  return scores;
+}
+
+// The windows of a unit.
+std::span<const Window> windows_of(const PerplexityRun& run, std::size_t unit) {
+  const auto batch = static_cast<std::size_t>(run.batch);
+  const std::size_t first = unit * batch;
+  return std::span(run.windows).subspan(first, std::min(batch, run.windows.size() - first));
+}
+
+std::string describe_windows(const PerplexityRun& run, std::size_t unit) {
+  const std::size_t first = unit * static_cast<std::size_t>(run.batch) + 1;
+  return "windows " + std::to_string(first) + " to " +
+         std::to_string(first + windows_of(run, unit).size() - 1);
+}
+
 }  // namespace
 
-std::vector<RowScores> run_perplexity(LanguageModel& model, const PerplexityRun& run,
-                                      const OnStep& on_step) {
+Units perplexity_units(LanguageModel& model, const PerplexityRun& run) {
+  const auto batch = static_cast<std::size_t>(run.batch);
+  double per_window = 0;
+  for (const Row& row : run.rows) {
+    per_window += row.flops.total() / static_cast<double>(run.windows.size());
+  }
+  Units units;
+  units.count = (run.windows.size() + batch - 1) / batch;
+  units.compute = [&model, &run](std::size_t unit, const OnUnitStep& on_step) {
+    return batch_record(score_batch(model, run, Batch(run, windows_of(run, unit)), on_step));
+  };
+  units.describe = [&run](std::size_t unit) { return describe_windows(run, unit); };
+  units.cost = [&run, per_window](std::size_t unit) {
+    return per_window * static_cast<double>(windows_of(run, unit).size());
+  };
+  return units;
+}
+
+std::vector<RowScores> merge_records(const PerplexityRun& run,
+                                     const std::vector<nlohmann::ordered_json>& records) {
   std::vector<RowScores> scores(run.rows.size());
-  const auto step = static_cast<std::size_t>(run.batch);
-  for (std::size_t first = 0; first < run.windows.size(); first += step) {
-    const std::size_t count = std::min(step, run.windows.size() - first);
-    const Batch batch(run, std::span(run.windows).subspan(first, count));
-    Predictions base;
-    std::int64_t base_context = -1;
-    for (std::size_t r = 0; r < run.rows.size(); ++r) {
-      const Row& row = run.rows[r];
-      check_interrupt();
-      on_step(row, first, count);
-      Predictions predictions = predict(model, batch, run.size.score, row, scores[r]);
-      if (row.method.is_dense()) {
-        base = std::move(predictions);
-        base_context = row.context;
-        score_windows(batch, run.size.score, base, base, scores[r].windows);
-        continue;
-      }
-      if (base_context != row.context) {
-        throw std::logic_error("rows: the first of each context must be dense");
-      }
-      score_windows(batch, run.size.score, base, predictions, scores[r].windows);
-    }
+  for (const nlohmann::ordered_json& record : records) {
+    const std::vector<RowScores> batch = read_batch_record(record);
+    for (std::size_t r = 0; r < scores.size(); ++r) add_scores(batch.at(r), scores[r]);
   }
   return scores;
 }

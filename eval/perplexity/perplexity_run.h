@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <vector>
 
 #include "csrc/model/language_model.h"
@@ -11,6 +11,7 @@
 #include "eval/perplexity/overlap.h"
 #include "eval/perplexity/rows.h"
 #include "eval/perplexity/windows.h"
+#include "eval/run/units.h"
 
 namespace simba::eval {
 
@@ -21,9 +22,11 @@ struct WindowScore {
   std::int64_t same_top = 0;  // tokens whose most likely prediction is the dense one's
 };
 
+// One row on some windows: a batch's, or all of the run.
 struct RowScores {
   std::vector<WindowScore> windows;  // in the order of the run's windows
   CutCounts overlap;                 // empty for rows that drop nothing
+  // As measured by whichever process computed a batch, and added up.
   double prefill_seconds = 0;
   double continuation_seconds = 0;  // with the copy of logits to the host, without scoring
 };
@@ -36,11 +39,12 @@ struct PerplexityRun {
   std::int64_t batch = 1;  // windows per prefill; without influence on any score
 };
 
-// Called before each row of each batch with what is about to run.
-using OnStep = std::function<void(const Row& row, std::size_t first_window, std::size_t windows)>;
+// The run as units of work: unit b is batch b of the windows, with all rows. Its record is of
+// batch_record(). Both must outlive the result.
+Units perplexity_units(LanguageModel& model, const PerplexityRun& run);
 
-// One RowScores per row. Throws Interrupted between rows.
-std::vector<RowScores> run_perplexity(LanguageModel& model, const PerplexityRun& run,
-                                      const OnStep& on_step);
+// The scores of the whole run from the records of all units, in order: one RowScores per row.
+std::vector<RowScores> merge_records(const PerplexityRun& run,
+                                     const std::vector<nlohmann::ordered_json>& records);
 
 }  // namespace simba::eval

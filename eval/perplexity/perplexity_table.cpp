@@ -10,15 +10,6 @@ namespace {
 
 constexpr auto kAbsent = "-";
 
-// Four significant digits.
-std::string significant(double value) {
-  if (!(std::abs(value) > 0) || !std::isfinite(value)) return fixed(value, 0);
-  const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
-  return fixed(value, std::max(0, 3 - magnitude));
-}
-
-std::string percent(double share) { return fixed(100 * share, 1) + "%"; }
-
 std::string flops_cell(double run_flops, double share, std::size_t windows) {
   return significant(run_flops / 1e9 / static_cast<double>(windows)) + " (" + percent(share) + ")";
 }

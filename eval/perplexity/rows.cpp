@@ -14,7 +14,7 @@ std::vector<RunItem> run_items(std::int64_t length, const RunShape& shape) {
   return std::vector<RunItem>(static_cast<std::size_t>(shape.windows), {length, shape.score - 1});
 }
 
-Row truncated_row(const LanguageModel& model, const Row& matched, const RunShape& shape) {
+Row truncated_row(const ModelShape& model, const Row& matched, const RunShape& shape) {
   const double budget = matched.flops.total();
   Row row;
   row.method.criterion = "truncated";
@@ -54,7 +54,7 @@ void merge(std::vector<Row>& truncated, Row row) {
 
 }  // namespace
 
-std::vector<Row> make_rows(const LanguageModel& model, const std::vector<Method>& methods,
+std::vector<Row> make_rows(const ModelShape& model, const std::vector<Method>& methods,
                            const std::vector<std::int64_t>& contexts, const RunShape& shape) {
   std::vector<Row> rows;
   for (const std::int64_t context : contexts) {
@@ -66,7 +66,7 @@ std::vector<Row> make_rows(const LanguageModel& model, const std::vector<Method>
   return rows;
 }
 
-std::vector<Row> with_matched_flops(const LanguageModel& model, std::vector<Row> rows,
+std::vector<Row> with_matched_flops(const ModelShape& model, std::vector<Row> rows,
                                     const RunShape& shape) {
   std::vector<Row> matched;
   std::vector<Row> truncated;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "csrc/model/language_model.h"
+#include "csrc/model/model_shape.h"
 #include "eval/methods.h"
 
 namespace simba::eval {
@@ -32,13 +32,13 @@ struct RunShape {
 };
 
 // Context by context in the order given, dense first in each.
-std::vector<Row> make_rows(const LanguageModel& model, const std::vector<Method>& methods,
+std::vector<Row> make_rows(const ModelShape& model, const std::vector<Method>& methods,
                            const std::vector<std::int64_t>& contexts, const RunShape& shape);
 
 // Inserts, after the rows of each context, dense on the newest tokens whose run total is within 1 %
 // of each pruned row's, one row per different length. Throws InputError, naming the row, where no
 // length reaches it.
-std::vector<Row> with_matched_flops(const LanguageModel& model, std::vector<Row> rows,
+std::vector<Row> with_matched_flops(const ModelShape& model, std::vector<Row> rows,
                                     const RunShape& shape);
 
 }  // namespace simba::eval

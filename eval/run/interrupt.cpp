@@ -17,8 +17,10 @@ void watch_interrupt() {
   sigaction(SIGINT, &action, nullptr);
 }
 
+bool interrupt_requested() { return interrupted != 0; }
+
 void check_interrupt() {
-  if (interrupted) throw Interrupted();
+  if (interrupt_requested()) throw Interrupted();
 }
 
 }  // namespace simba::eval

@@ -2,9 +2,12 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "csrc/checkpoint/weight_files.h"
+#include "csrc/input_error.h"
+#include "csrc/tokenizer/tokenizer.h"
 #include "eval/text/read_file.h"
 #include "eval/text/sha256.h"
 
@@ -29,6 +32,14 @@ std::vector<FileHash> hash_weights(const std::string& model_dir) {
     files.push_back(hash_file((weights.parent_path() / shard).string()));
   }
   return files;
+}
+
+std::string tokenizer_path(const std::string& option, const std::string& model_dir) {
+  if (!option.empty()) return option;
+  const std::optional<std::string> beside = find_tokenizer(model_dir);
+  if (beside) return *beside;
+  throw InputError("--tokenizer: expected a file, and there is none beside the weights in " +
+                   model_dir);
 }
 
 }  // namespace simba::eval

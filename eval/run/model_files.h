@@ -17,4 +17,8 @@ FileHash hash_file(const std::string& path);
 // order. Throws InputError.
 std::vector<FileHash> hash_weights(const std::string& model_dir);
 
+// The value of --tokenizer or, where that is empty, the tokenizer beside the weights. Throws
+// InputError where there is none.
+std::string tokenizer_path(const std::string& option, const std::string& model_dir);
+
 }  // namespace simba::eval

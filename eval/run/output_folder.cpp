@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "csrc/input_error.h"
+#include "eval/run/durable.h"
 
 namespace simba::eval {
 namespace {
@@ -20,7 +21,8 @@ fs::path temporary(const fs::path& folder, const std::string& name) {
 
 }  // namespace
 
-OutputFolder::OutputFolder(const std::string& path, bool force) : path_(fs::path(path) / "") {
+OutputFolder::OutputFolder(const std::string& path, bool force, bool resume)
+    : path_(fs::path(path) / ""), resume_(resume) {
   path_ = path_.parent_path();  // without a trailing slash, which create_directories miscounts
   std::error_code error;
   created_ = fs::create_directories(path_, error);
@@ -34,9 +36,16 @@ OutputFolder::OutputFolder(const std::string& path, bool force) : path_(fs::path
     throw InputError("--out " + path + ": cannot be written to: " + reason);
   }
   fs::remove(probe, error);
-  if (!force && fs::exists(path_ / "results.json", error)) {
+  const bool journal = fs::exists(journal_path(), error);
+  const bool results = fs::exists(path_ / "results.json", error);
+  if (results && !force && !(resume && journal)) {
     throw InputError("--out " + path +
                      ": holds a results.json already; name another folder or give --force");
+  }
+  if (journal && !force && !resume) {
+    throw InputError("--out " + path +
+                     ": holds the journal of an unfinished run; give --resume to go on with it, or"
+                     " --force to begin anew");
   }
 }
 
@@ -50,6 +59,7 @@ void OutputFolder::write(const std::string& name, const std::string& content) co
   std::ofstream file(unfinished, std::ios::binary);
   file << content;
   file.close();
+  if (file) sync_to_disk(unfinished);
   std::error_code error;
   if (file) fs::rename(unfinished, path_ / name, error);
   if (!file || error) {
@@ -57,6 +67,7 @@ void OutputFolder::write(const std::string& name, const std::string& content) co
     fs::remove(unfinished, error);
     throw std::runtime_error((path_ / name).string() + ": cannot be written: " + reason);
   }
+  sync_to_disk(path_);
 }
 
 }  // namespace simba::eval

@@ -10,18 +10,25 @@ namespace simba::eval {
 class OutputFolder {
  public:
   // Creates the folder where it is missing. Throws InputError where it cannot be written to, or
-  // holds a results.json already and `force` is false.
-  OutputFolder(const std::string& path, bool force);
+  // holds an earlier run that is neither to be replaced (`force`) nor gone on with (`resume`):
+  // results.json, or the journal of one that was not finished.
+  OutputFolder(const std::string& path, bool force, bool resume = false);
   // Takes a folder away that this object created and that stayed empty.
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  // Writes a file beside its final place, then renames it. Throws std::runtime_error.
+  // Writes a file beside its final place, then renames it; it is on the disk on return. Throws
+  // std::runtime_error.
   void write(const std::string& name, const std::string& content) const;
+
+  bool resume() const { return resume_; }
+  std::string path(const std::string& name) const { return (path_ / name).string(); }
+  std::string journal_path() const { return path("journal.jsonl"); }
 
  private:
   std::filesystem::path path_;
+  bool resume_;
   bool created_ = false;
 };
 

@@ -62,6 +62,10 @@ void Progress::show(const std::string& done, const std::string& doing) {
   drawn_ = true;
 }
 
+void clear_progress() {
+  if (stderr_is_terminal()) std::fputs("\r\x1b[K", stderr);
+}
+
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
 
 }  // namespace simba::eval

@@ -36,6 +36,9 @@ class Progress {
   Clock::time_point next_draw_ = start_;
 };
 
+// Takes away a line that some Progress may have drawn, before the program ends at once.
+void clear_progress();
+
 // Whether stderr is a terminal.
 bool stderr_is_terminal();
 

@@ -1,6 +1,7 @@
 #include "eval/run/run_info.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <sys/utsname.h>
 #include <torch/headeronly/version.h>
 
@@ -26,6 +27,12 @@ std::string utc(std::chrono::system_clock::time_point time) {
 std::string simba_version() { return SIMBA_VERSION; }
 
 std::string torch_version() { return TORCH_VERSION; }
+
+nlohmann::ordered_json computed_by_json() {
+  return {{"simba", simba_version()},
+          {"torch", torch_version()},
+          {"cpu_capability", at::get_cpu_capability()}};
+}
 
 nlohmann::ordered_json run_info_json(const RunInfo& info) {
   utsname host = {};

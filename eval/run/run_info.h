@@ -23,6 +23,10 @@ struct RunInfo {
 std::string simba_version();
 std::string torch_version();
 
+// The versions and, for CPU arithmetic, the instruction set: equal ones give equal bytes. For the
+// settings that a journal is bound to.
+nlohmann::ordered_json computed_by_json();
+
 // Taken at the end of the run: start, end and duration, host, versions, threads and the fields
 // above.
 nlohmann::ordered_json run_info_json(const RunInfo& info);

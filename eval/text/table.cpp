@@ -63,4 +63,12 @@ std::string fixed(double value, int decimals) {
   return std::string(text, end);
 }
 
+std::string significant(double value) {
+  if (!(std::abs(value) > 0) || !std::isfinite(value)) return fixed(value, 0);
+  const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  return fixed(value, std::max(0, 3 - magnitude));
+}
+
+std::string percent(double share) { return fixed(100 * share, 1) + "%"; }
+
 }  // namespace simba::eval

@@ -30,4 +30,10 @@ class Table {
 // printf-like "%.*f" without locale.
 std::string fixed(double value, int decimals);
 
+// Four significant digits, without an exponent.
+std::string significant(double value);
+
+// 0.538 is "53.8%".
+std::string percent(double share);
+
 }  // namespace simba::eval

@@ -4,11 +4,13 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "eval/perplexity/perplexity_results.h"
 #include "eval/perplexity/perplexity_table.h"
+#include "eval/run/interrupt.h"
 #include "eval/scoring.h"
 #include "eval/text/json_text.h"
 #include "tests/cpp/eval/fake_model.h"
@@ -49,9 +51,18 @@ PerplexityRun make_run(std::int64_t batch, std::int64_t windows = 7) {
   return run;
 }
 
-std::vector<RowScores> scores_of(const PerplexityRun& run) {
+std::vector<nlohmann::ordered_json> records_of(const PerplexityRun& run) {
   FakeModel model;
-  return run_perplexity(model, run, [](const Row&, std::size_t, std::size_t) {});
+  const Units units = perplexity_units(model, run);
+  std::vector<nlohmann::ordered_json> records;
+  for (std::size_t unit = 0; unit < units.count; ++unit) {
+    records.push_back(units.compute(unit, [](double, const std::string&) {}));
+  }
+  return records;
+}
+
+std::vector<RowScores> scores_of(const PerplexityRun& run) {
+  return merge_records(run, records_of(run));
 }
 
 std::string results_of(const PerplexityRun& run) {
@@ -149,6 +160,33 @@ TEST(PerplexityRun, AWindowIsTheSameWhateverElseIsRun) {
   const std::vector<RowScores> scores = scores_of(twins);
   EXPECT_EQ(scores[2].windows[0].nll, scores[2].windows[1].nll);  // spaced
   EXPECT_NE(scores[3].windows[0].nll, scores[3].windows[1].nll);  // random
+}
+
+TEST(PerplexityRun, UnitsAreBatchesOfWindows) {
+  const PerplexityRun run = make_run(3);
+  FakeModel model;
+  const Units units = perplexity_units(model, run);
+  ASSERT_EQ(units.count, 3u);
+  EXPECT_EQ(units.describe(1), "windows 4 to 6");
+  EXPECT_EQ(units.describe(2), "windows 7 to 7");
+  double cost = 0;
+  for (const Row& row : run.rows) cost += row.flops.total();
+  EXPECT_NEAR(units.cost(0) + units.cost(1) + units.cost(2), cost, 1e-9 * cost);
+  EXPECT_DOUBLE_EQ(units.cost(0), 3 * units.cost(2));
+}
+
+TEST(PerplexityRun, AUnitSaysItsStepsAndCanBeLeftAtEach) {
+  const PerplexityRun run = make_run(7);
+  FakeModel model;
+  const Units units = perplexity_units(model, run);
+  std::vector<double> done;
+  units.compute(0, [&](double share, const std::string&) { done.push_back(share); });
+  ASSERT_EQ(done.size(), run.rows.size());
+  EXPECT_EQ(done.front(), 0);
+  EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+  EXPECT_LT(done.back(), 1);
+  EXPECT_THROW(units.compute(0, [](double, const std::string&) { throw Interrupted(); }),
+               Interrupted);
 }
 
 TEST(PerplexityRun, RowsMustBeginDense) {

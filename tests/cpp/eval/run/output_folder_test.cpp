@@ -32,6 +32,23 @@ TEST(OutputFolder, ResultsAreReplacedOnlyByForce) {
   EXPECT_EQ(read_file(folder / "results.json"), "new");
 }
 
+TEST(OutputFolder, AnUnfinishedRunIsResumedOrReplaced) {
+  const TemporaryFolder folder;
+  folder.write("journal.jsonl", "");
+  EXPECT_TRUE(refuses("give --resume to go on with it, or --force to begin anew",
+                      [&] { OutputFolder(folder.path(), false); }));
+  EXPECT_TRUE(OutputFolder(folder.path(), false, true).resume());
+  EXPECT_FALSE(OutputFolder(folder.path(), true).resume());
+}
+
+TEST(OutputFolder, ResultsWithoutAJournalCannotBeResumed) {
+  const TemporaryFolder folder;
+  folder.write("results.json", "old");
+  EXPECT_TRUE(refuses("give --force", [&] { OutputFolder(folder.path(), false, true); }));
+  folder.write("journal.jsonl", "");
+  OutputFolder(folder.path(), false, true);
+}
+
 TEST(OutputFolder, AnUnusedNewFolderGoesAway) {
   const TemporaryFolder folder;
   { const OutputFolder out(folder / "run/", false); }

@@ -37,5 +37,13 @@ TEST(Table, FixedDecimals) {
   EXPECT_EQ(fixed(-std::numeric_limits<double>::infinity(), 2), "-inf");
 }
 
+TEST(Table, NumbersForPeople) {
+  EXPECT_EQ(significant(0.012345), "0.01235");
+  EXPECT_EQ(significant(-123.456), "-123.5");
+  EXPECT_EQ(significant(123456), "123456");
+  EXPECT_EQ(significant(0), "0");
+  EXPECT_EQ(percent(0.5384), "53.8%");
+}
+
 }  // namespace
 }  // namespace simba::eval
