@@ -1,7 +1,7 @@
 # The C++ libraries, as targets. System packages first; SIMBA_FETCH_DEPENDENCIES downloads what is missing,
 # pinned by hash, into the build folder.
 #   nlohmann_json::nlohmann_json   CLI11::CLI11   spdlog::spdlog
-#   simba::highway (headers alone)   simba::sentencepiece   simba::utf8proc
+#   simba::highway (headers alone)   simba::sentencepiece   simba::utf8proc   simba::tomlplusplus
 #   GTest::gtest, GTest::gtest_main (with SIMBA_BUILD_TESTS)
 include(FetchContent)
 if(POLICY CMP0135)
@@ -57,6 +57,17 @@ if(NOT TARGET spdlog::spdlog)
   else()
     list(APPEND _simba_missing libspdlog-dev)
   endif()
+endif()
+
+find_path(SIMBA_TOMLPLUSPLUS_INCLUDE toml++/toml.h)
+if(SIMBA_TOMLPLUSPLUS_INCLUDE)
+  simba_header_library(simba::tomlplusplus "${SIMBA_TOMLPLUSPLUS_INCLUDE}")
+elseif(SIMBA_FETCH_DEPENDENCIES)
+  simba_fetch(simba_tomlplusplus https://github.com/marzer/tomlplusplus/archive/refs/tags/v3.4.0.tar.gz
+              8517f65938a4faae9ccf8ebb36631a38c1cadfb5efa85d9a72e15b9e97d25155)
+  simba_header_library(simba::tomlplusplus "${simba_tomlplusplus_SOURCE_DIR}/include")
+else()
+  list(APPEND _simba_missing libtomlplusplus-dev)
 endif()
 
 # Highway's headers are enough: the kernels choose their instruction set themselves. Releases before 1.0
