@@ -6,6 +6,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 
+#include "csrc/model/operators.h"
+
 namespace simba {
 namespace {
 
@@ -38,6 +40,7 @@ void multiply_panels(at::Tensor out, const at::Tensor& x, const at::Tensor& weig
 }  // namespace
 
 at::Tensor apply_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (ops::takes_few_rows(x) && !bias.defined()) return ops::gemv(x, weight);
   if (!has_batch_dependent_rounding(x)) {
     return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
   }

@@ -47,16 +47,20 @@ SsmInputs MambaBlock::project(const Tokens& tokens, MambaLayerState& state) cons
   return inputs;
 }
 
-at::Tensor MambaBlock::scan(const SsmInputs& inputs, MambaLayerState& state) const {
+at::Tensor MambaBlock::scan(const SsmInputs& inputs, const Kept& kept,
+                            MambaLayerState& state) const {
+  const std::optional<at::Tensor> z =
+      kept.all() ? std::optional<at::Tensor>(inputs.z) : std::nullopt;
   at::Tensor y;
-  std::tie(y, state.ssm) = ops::selective_scan(
-      inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C, inputs.D, /*z=*/std::nullopt,
-      inputs.delta_bias, optional(state.ssm), inputs.cu_seqlens, /*delta_softplus=*/true);
+  std::tie(y, state.ssm) =
+      ops::selective_scan(inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C, inputs.D, z,
+                          inputs.delta_bias, optional(state.ssm), inputs.cu_seqlens,
+                          /*delta_softplus=*/true);
   return y;
 }
 
 Tokens MambaBlock::emit(const at::Tensor& y, const SsmInputs& inputs, const Kept& kept) const {
-  const at::Tensor gated = ops::gate(y, inputs.z, optional(kept.indices));
+  const at::Tensor gated = kept.all() ? y : ops::gate(y, inputs.z, kept.indices);
   Tokens tokens;
   tokens.hidden =
       apply_linear(gated.squeeze(0), weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);
@@ -64,9 +68,58 @@ Tokens MambaBlock::emit(const at::Tensor& y, const SsmInputs& inputs, const Kept
   tokens.residual_rows = kept.indices;
   tokens.cu_seqlens = kept.cu_seqlens;
   tokens.lengths = kept.lengths;
-  tokens.positions =
-      kept.all() ? inputs.positions : inputs.positions.index_select(0, kept.indices.view(-1));
+  if (inputs.positions.defined()) {
+    tokens.positions =
+        kept.all() ? inputs.positions : inputs.positions.index_select(0, kept.indices.view(-1));
+  }
   return tokens;
+}
+
+Tokens MambaBlock::step(const Tokens& tokens, MambaLayerState& state) const {
+  if (takes_fused_step(tokens)) return fused_step(tokens, state);
+  const auto [normed, residual] = ops::add_norm(
+      tokens.hidden, optional(tokens.residual), weights_.norm_weight, optional(weights_.norm_bias),
+      /*indices=*/std::nullopt, config_.norm_epsilon, config_.residual_in_fp32);
+  const std::int64_t d_inner = config_.d_inner, N = config_.d_state, rank = config_.dt_rank;
+  const at::Tensor xz = apply_linear(normed.squeeze(0), weights_.in_proj, weights_.in_proj_bias);
+  const at::Tensor x = xz.narrow(1, 0, d_inner).unsqueeze(1);  // S sequences of one token
+  const auto [convolved, newest] =
+      ops::causal_conv1d(x, weights_.conv_weight, optional(weights_.conv_bias), state.conv,
+                         /*cu_seqlens=*/std::nullopt, /*silu=*/true);
+  state.conv.copy_(newest);
+  const at::Tensor u = convolved.squeeze(1);
+  const at::Tensor dt_B_C = apply_linear(u, weights_.x_proj, {});
+  const at::Tensor delta = apply_linear(dt_B_C.narrow(1, 0, rank), weights_.dt_proj, {});
+  const at::Tensor y = ops::selective_state_update(
+      state.ssm, u, delta, weights_.A, dt_B_C.narrow(1, rank, N), dt_B_C.narrow(1, rank + N, N),
+      weights_.D, xz.narrow(1, d_inner, d_inner), weights_.dt_bias, /*delta_softplus=*/true);
+  Tokens next;
+  next.hidden = apply_linear(y, weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);
+  next.residual = residual;
+  return next;
+}
+
+bool MambaBlock::takes_fused_step(const Tokens& tokens) const {
+  return ops::takes_few_rows(tokens.hidden.squeeze(0)) &&
+         tokens.hidden.nbytes() <= ops::kInProjStepBytes && config_.rms_norm &&
+         config_.residual_in_fp32 && !weights_.in_proj_bias.defined() &&
+         !weights_.out_proj_bias.defined();
+}
+
+Tokens MambaBlock::fused_step(const Tokens& tokens, MambaLayerState& state) const {
+  const std::optional<at::Tensor> old = tokens.residual.defined()
+                                            ? std::optional<at::Tensor>(tokens.residual.squeeze(0))
+                                            : std::nullopt;
+  const auto [u, z, residual] = ops::in_proj_step(
+      tokens.hidden.squeeze(0), old, weights_.norm_weight, config_.norm_epsilon, weights_.in_proj,
+      state.conv, weights_.conv_weight, optional(weights_.conv_bias));
+  const at::Tensor dt_B_C = ops::gemv(u, weights_.x_proj);
+  const at::Tensor y = ops::ssm_step(state.ssm, u, dt_B_C, weights_.dt_proj, weights_.A, weights_.D,
+                                     z, weights_.dt_bias);
+  Tokens next;
+  next.hidden = ops::gemv(y, weights_.out_proj).unsqueeze(0);
+  next.residual = residual.unsqueeze(0);
+  return next;
 }
 
 }  // namespace simba

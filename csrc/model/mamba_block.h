@@ -19,13 +19,22 @@ class MambaBlock {
   // Residual addition, norm, in_proj, conv, x_proj, dt_proj. Advances state.conv.
   SsmInputs project(const Tokens& tokens, MambaLayerState& state) const;
 
-  // The selective scan over all tokens, (1, R, d_inner), ungated. Advances state.ssm.
-  at::Tensor scan(const SsmInputs& inputs, MambaLayerState& state) const;
+  // The selective scan over all tokens, (1, R, d_inner), gated where all of them go on. Advances
+  // state.ssm.
+  at::Tensor scan(const SsmInputs& inputs, const Kept& kept, MambaLayerState& state) const;
 
-  // Gate and out_proj for the kept tokens alone; the others' outputs are never read.
+  // Gate (where the scan has not done it) and out_proj for the kept tokens alone; the others'
+  // outputs are never read.
   Tokens emit(const at::Tensor& y, const SsmInputs& inputs, const Kept& kept) const;
 
+  // One token of each of S sequences: tokens.hidden and residual (1, S, d_model), nothing else of
+  // Tokens is read or written. The state's tensors are advanced in place.
+  Tokens step(const Tokens& tokens, MambaLayerState& state) const;
+
  private:
+  bool takes_fused_step(const Tokens& tokens) const;
+  Tokens fused_step(const Tokens& tokens, MambaLayerState& state) const;
+
   MambaConfig config_;
   MambaLayerWeights weights_;
 };

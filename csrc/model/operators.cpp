@@ -83,4 +83,28 @@ at::Tensor selective_state_update(at::Tensor& state, const at::Tensor& u, const 
   return op.call(state, u, delta, A, B, C, D, z, delta_bias, delta_softplus);
 }
 
+bool takes_few_rows(const at::Tensor& x) {
+  return x.is_cuda() && x.size(0) <= kFewRows && x.scalar_type() != at::kDouble;
+}
+
+at::Tensor gemv(const at::Tensor& x, const at::Tensor& weight) {
+  static const auto op = find_operator<decltype(gemv)>("simba::gemv");
+  return op.call(x, weight);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> in_proj_step(
+    const at::Tensor& hidden, const OptionalTensor& residual, const at::Tensor& norm_weight,
+    double eps, const at::Tensor& in_proj, at::Tensor& conv_state, const at::Tensor& conv_weight,
+    const OptionalTensor& conv_bias) {
+  static const auto op = find_operator<decltype(in_proj_step)>("simba::in_proj_step");
+  return op.call(hidden, residual, norm_weight, eps, in_proj, conv_state, conv_weight, conv_bias);
+}
+
+at::Tensor ssm_step(at::Tensor& state, const at::Tensor& u, const at::Tensor& dt_B_C,
+                    const at::Tensor& dt_proj, const at::Tensor& A, const at::Tensor& D,
+                    const at::Tensor& z, const at::Tensor& delta_bias) {
+  static const auto op = find_operator<decltype(ssm_step)>("simba::ssm_step");
+  return op.call(state, u, dt_B_C, dt_proj, A, D, z, delta_bias);
+}
+
 }  // namespace simba::ops

@@ -50,4 +50,20 @@ at::Tensor selective_state_update(at::Tensor& state, const at::Tensor& u, const 
                                   const OptionalTensor& D, const OptionalTensor& z,
                                   const OptionalTensor& delta_bias, bool delta_softplus);
 
+// Decoding of few sequences; on GPUs alone. What each computes: kernels/gemv, kernels/in_proj_step,
+// kernels/ssm_step.
+inline constexpr std::int64_t kFewRows = 4;
+inline constexpr std::size_t kInProjStepBytes = 46 * 1024;  // of in_proj_step's hidden
+// Whether x (S, K) is something the three take: on a GPU, at most kFewRows rows, not float64.
+bool takes_few_rows(const at::Tensor& x);
+at::Tensor gemv(const at::Tensor& x, const at::Tensor& weight);
+// (u, z, new residual)
+std::tuple<at::Tensor, at::Tensor, at::Tensor> in_proj_step(
+    const at::Tensor& hidden, const OptionalTensor& residual, const at::Tensor& norm_weight,
+    double eps, const at::Tensor& in_proj, at::Tensor& conv_state, const at::Tensor& conv_weight,
+    const OptionalTensor& conv_bias);
+at::Tensor ssm_step(at::Tensor& state, const at::Tensor& u, const at::Tensor& dt_B_C,
+                    const at::Tensor& dt_proj, const at::Tensor& A, const at::Tensor& D,
+                    const at::Tensor& z, const at::Tensor& delta_bias);
+
 }  // namespace simba::ops

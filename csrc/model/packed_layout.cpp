@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "csrc/model/device_constants.h"
+
 namespace simba {
 namespace {
 
@@ -11,6 +13,9 @@ template <typename T>
 at::Tensor to_device(const std::vector<T>& values, at::ScalarType type, at::Device device) {
   at::Tensor host = at::empty({static_cast<std::int64_t>(values.size())}, type);
   std::copy(values.begin(), values.end(), host.data_ptr<T>());
+  if (DeviceConstants* constants = DeviceConstants::current()) {
+    return constants->find_or_copy(host, device);
+  }
   return device.is_cpu() ? host : host.to(device);
 }
 
@@ -26,6 +31,15 @@ at::Tensor make_cu_seqlens(const std::vector<std::int64_t>& lengths, at::Device 
 
 at::Tensor make_index(const std::vector<std::int64_t>& values, at::Device device) {
   return to_device(values, at::kLong, device);
+}
+
+at::Tensor make_positions(const std::vector<std::int64_t>& first,
+                          const std::vector<std::int64_t>& lengths, at::Device device) {
+  std::vector<std::int64_t> positions;
+  for (std::size_t s = 0; s < lengths.size(); ++s) {
+    for (std::int64_t i = 0; i < lengths[s]; ++i) positions.push_back(first[s] + i);
+  }
+  return make_index(positions, device);
 }
 
 std::vector<std::int64_t> last_tokens(const std::vector<std::int64_t>& lengths) {

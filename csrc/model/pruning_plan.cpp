@@ -42,6 +42,13 @@ std::vector<std::int64_t> PruningPlan::tokens_per_layer(std::int64_t T,
   return schedule_.tokens_per_layer(T, n_layer, retention_);
 }
 
+std::optional<std::string> PruningPlan::key() const {
+  if (forced_) return std::nullopt;
+  std::string key = name_;
+  for (const std::int64_t document : documents_) key.append(" ").append(std::to_string(document));
+  return key;
+}
+
 bool PruningPlan::uses_influence() const { return criterion_ && criterion_->uses_influence(); }
 
 Kept PruningPlan::select(const SsmInputs& inputs, std::int64_t layer, std::int64_t n_layer,

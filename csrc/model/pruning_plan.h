@@ -40,6 +40,9 @@ class PruningPlan {
 
   // "dense", or e.g. "influence(decay=no_bias,reduction=max) linear r=0.1". States carry it.
   const std::string& name() const { return name_; }
+  // Passes over contexts of the same lengths under plans of the same key differ in their token ids
+  // alone, so one captured pass serves them all. nullopt: indices were forced, which no name tells.
+  std::optional<std::string> key() const;
   const Schedule& schedule() const { return schedule_; }
   const Retention& retention() const { return retention_; }
 

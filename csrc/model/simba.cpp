@@ -3,8 +3,8 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros.h>
 
-#include <numeric>
 #include <optional>
 
 #include "csrc/input_error.h"
@@ -12,23 +12,10 @@
 #include "csrc/model/mamba_flops.h"
 #include "csrc/model/operators.h"
 #include "csrc/model/packed_layout.h"
+#include "csrc/model/token_checks.h"
 
 namespace simba {
 namespace {
-
-void check_tokens(const PackedTokens& tokens, std::int64_t vocab_size) {
-  const auto total = std::accumulate(tokens.lengths.begin(), tokens.lengths.end(), std::int64_t{0});
-  if (total != static_cast<std::int64_t>(tokens.ids.size())) {
-    throw InputError("tokens: lengths sum to " + std::to_string(total) + ", got " +
-                     std::to_string(tokens.ids.size()) + " ids");
-  }
-  for (const std::int64_t id : tokens.ids) {
-    if (id < 0 || id >= vocab_size) {
-      throw InputError("tokens: expected ids in [0, " + std::to_string(vocab_size) +
-                       "), the model's rows, got " + std::to_string(id));
-    }
-  }
-}
 
 // Passes run below autograd, not just without it: in a Python process the operators' autograd is
 // Python, and would take the GIL at every call.
@@ -45,7 +32,7 @@ Tokens last_of_each(const Tokens& tokens) {
                                                       : rows.unsqueeze(0);
   last.lengths.assign(rows.numel(), 1);
   last.cu_seqlens = make_cu_seqlens(last.lengths, rows.device());
-  last.positions = tokens.positions.index_select(0, rows);
+  if (tokens.positions.defined()) last.positions = tokens.positions.index_select(0, rows);
   return last;
 }
 
@@ -56,20 +43,11 @@ Simba::Simba(MambaConfig config, MambaWeights weights)
   for (const MambaLayerWeights& layer : weights_.layers) layers_.emplace_back(config_, layer);
 }
 
-Tokens Simba::embed(const PackedTokens& packed,
-                    const std::vector<std::int64_t>& first_positions) const {
-  const at::Device device = this->device();
-  std::vector<std::int64_t> positions;
-  positions.reserve(packed.ids.size());
-  for (std::size_t s = 0; s < packed.lengths.size(); ++s) {
-    for (std::int64_t i = 0; i < packed.lengths[s]; ++i)
-      positions.push_back(first_positions[s] + i);
-  }
+Tokens Simba::embed(const at::Tensor& ids, const std::vector<std::int64_t>& lengths) const {
   Tokens tokens;
-  tokens.hidden = at::embedding(weights_.embedding, make_index(packed.ids, device)).unsqueeze(0);
-  tokens.cu_seqlens = make_cu_seqlens(packed.lengths, device);
-  tokens.lengths = packed.lengths;
-  tokens.positions = make_index(positions, device);
+  tokens.hidden = at::embedding(weights_.embedding, ids).unsqueeze(0);
+  tokens.cu_seqlens = make_cu_seqlens(lengths, device());
+  tokens.lengths = lengths;
   return tokens;
 }
 
@@ -80,7 +58,7 @@ Tokens Simba::run_layers(Tokens tokens, const PruningPlan& plan,
     const MambaBlock& layer = layers_[l];
     const SsmInputs inputs = layer.project(tokens, state[l]);
     const Kept kept = plan.select(inputs, l, config_.n_layer, original_lengths);
-    const at::Tensor y = layer.scan(inputs, state[l]);
+    const at::Tensor y = layer.scan(inputs, kept, state[l]);
     tokens = layer.emit(y, inputs, kept);
     if (observer) observer->saw(l, tokens, inputs, kept);
   }
@@ -99,37 +77,70 @@ at::Tensor Simba::logits(const Tokens& tokens) const {
   return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
 }
 
+PrefillGraphs::Outputs Simba::read(const at::Tensor& ids, const std::vector<std::int64_t>& lengths,
+                                   const PruningPlan& plan, Observer* observer) const {
+  std::vector<MambaLayerState> state(static_cast<std::size_t>(config_.n_layer));
+  Tokens tokens = embed(ids, lengths);
+  if (observer) {
+    tokens.positions =
+        make_positions(std::vector<std::int64_t>(lengths.size(), 0), lengths, device());
+  }
+  const Tokens top = run_layers(std::move(tokens), plan, state, observer);
+  at::Tensor last_logits = logits(last_of_each(top));
+  return {std::move(state), std::move(last_logits)};
+}
+
 Prefill Simba::prefill(const PackedTokens& packed, const PruningPlan& plan, Observer* observer) {
   const PassGuard guard;
-  check_tokens(packed, vocab_size());
-  for (const std::int64_t length : packed.lengths) {
-    if (length < 1)
-      throw InputError("prefill: expected contexts of at least 1 token, got an empty one");
+  check_contexts(packed, vocab_size());
+  const std::optional<std::string> key = plan.key();
+  PrefillGraphs::Outputs outputs;
+  if (graphs_ && !observer && key) {
+    outputs = graphs_->run(packed, *key, device(),
+                           [this, lengths = packed.lengths, plan](const at::Tensor& ids) {
+                             return read(ids, lengths, plan, nullptr);
+                           });
+  } else {
+    outputs = read(make_index(packed.ids, device()), packed.lengths, plan, observer);
   }
-  std::vector<MambaLayerState> state(static_cast<std::size_t>(config_.n_layer));
-  const std::vector<std::int64_t> from_start(packed.lengths.size(), 0);
-  const Tokens top = run_layers(embed(packed, from_start), plan, state, observer);
-  at::Tensor last_logits = logits(last_of_each(top));
-  return {std::make_unique<MambaState>(std::move(state), packed.lengths, plan.name()),
-          std::move(last_logits)};
+  return {std::make_unique<MambaState>(std::move(outputs.layers), packed.lengths, plan.name()),
+          std::move(outputs.last_logits)};
 }
 
 at::Tensor Simba::extend(State& state, const PackedTokens& packed, Observer* observer) {
   const PassGuard guard;
-  check_tokens(packed, vocab_size());
   auto* mamba = dynamic_cast<MambaState*>(&state);
   if (!mamba || static_cast<std::int64_t>(mamba->layers.size()) != config_.n_layer) {
     throw InputError("extend: expected a state made by this model's prefill");
   }
-  if (packed.sequences() != state.sequences()) {
-    throw InputError("extend: expected tokens for the state's " +
-                     std::to_string(state.sequences()) + " sequences, got " +
-                     std::to_string(packed.sequences()));
-  }
-  const Tokens top =
-      run_layers(embed(packed, mamba->lengths), PruningPlan::dense(), mamba->layers, observer);
+  check_continuations(packed, vocab_size(), state.sequences());
+  Tokens tokens = embed(make_index(packed.ids, device()), packed.lengths);
+  if (observer) tokens.positions = make_positions(mamba->lengths, packed.lengths, device());
+  const Tokens top = run_layers(std::move(tokens), PruningPlan::dense(), mamba->layers, observer);
   for (std::size_t s = 0; s < packed.lengths.size(); ++s) mamba->lengths[s] += packed.lengths[s];
   return logits(top);
+}
+
+at::Tensor Simba::step(const at::Tensor& ids, std::vector<MambaLayerState>& state) const {
+  const PassGuard guard;
+  Tokens tokens;
+  tokens.hidden = at::embedding(weights_.embedding, ids).unsqueeze(0);
+  for (std::int64_t l = 0; l < config_.n_layer; ++l) {
+    tokens = layers_[l].step(tokens, state[l]);
+  }
+  return logits(tokens);
+}
+
+std::vector<MambaLayerState> Simba::empty_state(std::int64_t sequences) const {
+  const auto acc = dtype() == at::kDouble ? at::kDouble : at::kFloat;
+  std::vector<MambaLayerState> layers;
+  for (std::int64_t l = 0; l < config_.n_layer; ++l) {
+    layers.push_back({at::zeros({sequences, config_.d_inner, config_.d_state},
+                                at::TensorOptions(device()).dtype(acc)),
+                      at::zeros({sequences, config_.d_inner, config_.d_conv - 1},
+                                at::TensorOptions(device()).dtype(dtype()))});
+  }
+  return layers;
 }
 
 FlopCount Simba::flops(std::int64_t T, const PruningPlan& plan, std::int64_t continuation) const {

@@ -8,10 +8,13 @@
 #include <optional>
 
 #include "csrc/checkpoint/load_model.h"
+#include "csrc/checkpoint/load_shape.h"
 #include "csrc/input_error.h"
+#include "csrc/model/generate.h"
 #include "csrc/model/language_model.h"
 #include "csrc/model/mamba_state.h"
 #include "csrc/model/pruning_plan.h"
+#include "csrc/model/simba.h"
 
 namespace py = pybind11;
 
@@ -108,7 +111,17 @@ void bind_model(py::module_& m) {
       .def_readonly("layers", &MambaState::layers)
       .def_readonly("lengths", &MambaState::lengths);
 
-  py::class_<LanguageModel>(m, "LanguageModel", "A language model behind the C++ interface.")
+  py::class_<ModelShape>(m, "ModelShape", "What a model costs, from its config.json alone.")
+      .def_static("load", &load_shape, py::arg("path"))
+      .def("flops", &ModelShape::flops, py::arg("T"), py::arg("plan"), py::arg("continuation") = 0)
+      .def_property_readonly("n_layer", &ModelShape::n_layer)
+      .def_property_readonly("vocab_size", &ModelShape::vocab_size)
+      .def_property_readonly("parameters", &ModelShape::parameters)
+      .def_property_readonly("max_length", &ModelShape::max_length)
+      .def_property_readonly("family", &ModelShape::family);
+
+  py::class_<LanguageModel, ModelShape>(m, "LanguageModel",
+                                        "A language model behind the C++ interface.")
       .def_static(
           "load",
           [](const std::string& path, std::optional<at::ScalarType> dtype, at::Device device) {
@@ -121,10 +134,13 @@ void bind_model(py::module_& m) {
           [](LanguageModel& model, const Sequences& sequences, const PruningPlan& plan,
              const py::object& callback) {
             PythonObserver observer(callback);
+            // On a GPU a pass is over for the host before a signal matters, and one that nobody
+            // watches can be a CUDA graph.
+            const bool watched = model.device().is_cpu() || !callback.is_none();
             Prefill prefill;
             {
               const py::gil_scoped_release released;
-              prefill = model.prefill(pack(sequences), plan, &observer);
+              prefill = model.prefill(pack(sequences), plan, watched ? &observer : nullptr);
             }
             return py::make_tuple(std::move(prefill.state), prefill.last_logits);
           },
@@ -138,12 +154,67 @@ void bind_model(py::module_& m) {
             return model.extend(state, pack(sequences), &observer);
           },
           py::arg("state"), py::arg("sequences"), py::arg("observer") = py::none())
-      .def("flops", &LanguageModel::flops, py::arg("T"), py::arg("plan"),
-           py::arg("continuation") = 0)
-      .def_property_readonly("n_layer", &LanguageModel::n_layer)
-      .def_property_readonly("vocab_size", &LanguageModel::vocab_size)
       .def_property_readonly("dtype", &LanguageModel::dtype)
       .def_property_readonly("device", &LanguageModel::device);
+}
+
+// Runs after every step, while the decoding holds no GIL: hears signals, then hands on to a Python
+// callable, whose False ends the decoding.
+bool hear(const py::object& callback, const std::vector<std::int64_t>& ids) {
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  if (callback.is_none()) return true;
+  const py::object answer = callback(ids);
+  return answer.is_none() || answer.cast<bool>();
+}
+
+void bind_generation(py::module_& m) {
+  py::class_<Simba, LanguageModel>(m, "Simba", "A pretrained Mamba-1 language model.")
+      .def(
+          "capture_prefills",
+          [](Simba& model, std::size_t capacity) {
+            if (!model.device().is_cuda()) {
+              throw InputError("capture_prefills: expected a model on a GPU, this one is on " +
+                               model.device().str());
+            }
+            model.capture_prefills(
+                capacity > 0 ? std::make_shared<PrefillGraphs>(capacity, cuda_capture()) : nullptr);
+          },
+          py::arg("capacity"));
+  py::class_<Generator>(m, "Generator", "Decodes with one model.")
+      .def(py::init<const Simba&>(), py::arg("model"), py::keep_alive<1, 2>())
+      .def(
+          "generate",
+          [](Generator& generator, const State& state, const at::Tensor& last_logits,
+             std::int64_t max_new_tokens, double temperature, std::int64_t top_k, double top_p,
+             std::uint64_t seed, std::vector<std::int64_t> stop_ids,
+             std::vector<std::int64_t> streams, const py::object& on_tokens) {
+            const GenerateOptions options{.max_new_tokens = max_new_tokens,
+                                          .sampling = {.temperature = temperature,
+                                                       .top_k = top_k,
+                                                       .top_p = top_p,
+                                                       .seed = seed},
+                                          .stop_ids = std::move(stop_ids),
+                                          .streams = std::move(streams)};
+            const py::gil_scoped_release released;
+            return generator.generate(state, last_logits, options,
+                                      [&](const auto& ids) { return hear(on_tokens, ids); });
+          },
+          py::arg("state"), py::arg("last_logits"), py::arg("max_new_tokens"),
+          py::arg("temperature"), py::arg("top_k"), py::arg("top_p"), py::arg("seed"),
+          py::arg("stop_ids"), py::arg("streams"), py::arg("on_tokens"));
+  m.def(
+      "choose_tokens",
+      [](const at::Tensor& logits, double temperature, std::int64_t top_k, double top_p,
+         const at::Tensor& uniforms) {
+        const Sampling sampling{
+            .temperature = temperature, .top_k = top_k, .top_p = top_p, .seed = 0};
+        check_sampling(sampling);
+        return choose_tokens(logits, sampling, uniforms);
+      },
+      py::arg("logits"), py::arg("temperature"), py::arg("top_k"), py::arg("top_p"),
+      py::arg("uniforms"), "The rule of csrc/model/sampling.h; uniforms (S) float64.");
+  m.def("uniform", &uniform, py::arg("seed"), py::arg("stream"), py::arg("step"));
 }
 
 }  // namespace
@@ -159,6 +230,7 @@ PYBIND11_MODULE(_C, m) {
   bind_layers(m);
   bind_plan(m);
   bind_model(m);
+  bind_generation(m);
 }
 
 }  // namespace simba

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +36,7 @@ class Simba:
 
     def __init__(self, model: _C.LanguageModel, plan: _C.PruningPlan) -> None:
         self._model = model
+        self._generator: _C.Generator | None = None
         self.plan = plan
 
     @classmethod
@@ -97,6 +100,89 @@ class Simba:
         Returns the logits after every token, packed: (sum of lengths, V).
         """
         return self._model.extend(state, _sequences(ids), observer)
+
+    def capture_prefills(self, capacity: int = 8) -> None:
+        """Makes CUDA graphs of prefills on a GPU, one per lengths and plan, from the second time on.
+
+        At most `capacity` graphs are held, the least recently used given up first; 0 turns it off.
+        Prefills with an observer or forced indices are not captured. Passes of a model that does this
+        belong on one stream. Raises ValueError where the model is on no GPU.
+        """
+        self._mamba("capture_prefills").capture_prefills(capacity)
+
+    def generate(
+        self,
+        ids: Ids,
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        stop_ids: Sequence[int] = (),
+        streams: Sequence[int] | None = None,
+        plan: _C.PruningPlan | None = None,
+        on_tokens: Callable[[list[int]], bool | None] | None = None,
+    ) -> list[list[int]]:
+        """Reads S contexts under the plan and returns the new tokens of each, its stop id included.
+
+        temperature 0 takes the largest logit. Otherwise logits are divided by it, the top_k largest are
+        kept (0: all), of those the smallest set of at least top_p probability, and one is drawn. What
+        sequence s draws depends on the seed and streams[s] (default s), never on the batch.
+        on_tokens(ids) is called after every step with S ids, -1 for sequences that have ended;
+        returning False ends all. On a GPU, tokens are computed some steps ahead of these calls.
+        """
+        model = self._mamba("generate")
+        state, last_logits = self.prefill(ids, plan=plan)
+        if self._generator is None:
+            self._generator = load_extension().Generator(model)
+        return self._generator.generate(
+            state,
+            last_logits,
+            max_new_tokens,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            list(stop_ids),
+            list(streams or ()),
+            on_tokens,
+        )
+
+    def stream(self, ids: Ids, **options) -> Iterator[list[int]]:
+        """The steps of `generate(ids, **options)` as they come: S ids each, -1 for ended sequences.
+
+        Closing the iterator ends the decoding.
+        """
+        steps: queue.SimpleQueue = queue.SimpleQueue()
+        closed = threading.Event()
+
+        def pass_on(step: list[int]) -> bool:
+            steps.put(step)
+            return not closed.is_set()
+
+        def run() -> None:
+            try:
+                self.generate(ids, on_tokens=pass_on, **options)
+                steps.put(None)
+            except BaseException as error:  # whatever it is, the reader hears it
+                steps.put(error)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            while (step := steps.get()) is not None:
+                if isinstance(step, BaseException):
+                    raise step
+                yield step
+        finally:
+            closed.set()
+            thread.join()
+
+    def _mamba(self, purpose: str) -> _C.Simba:
+        if not isinstance(self._model, load_extension().Simba):
+            raise ValueError(f"{purpose}: expected a mamba model, got family {self._model.family}")
+        return self._model
 
     def flops(
         self, T: int, *, plan: _C.PruningPlan | None = None, continuation: int = 0

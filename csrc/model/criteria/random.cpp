@@ -3,17 +3,10 @@
 #include <algorithm>
 
 #include "csrc/model/criteria/criteria.h"
+#include "csrc/model/splitmix64.h"
 
 namespace simba {
 namespace {
-
-// splitmix64 (Steele, Lea and Flood 2014): a bijection of 64-bit words that passes BigCrush.
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
 
 class Random final : public Criterion {
  public:
@@ -35,9 +28,9 @@ class Random final : public Criterion {
 
  private:
   std::uint64_t key(std::int64_t document, std::int64_t layer) const {
-    const std::uint64_t seeded = mix(static_cast<std::uint64_t>(seed_));
-    return mix(mix(seeded ^ static_cast<std::uint64_t>(document)) ^
-               static_cast<std::uint64_t>(layer));
+    const std::uint64_t seeded = splitmix64(static_cast<std::uint64_t>(seed_));
+    return splitmix64(splitmix64(seeded ^ static_cast<std::uint64_t>(document)) ^
+                      static_cast<std::uint64_t>(layer));
   }
 
   static void append_subset(std::int64_t begin, std::int64_t n, std::int64_t keep,
@@ -45,7 +38,7 @@ class Random final : public Criterion {
     if (keep == 0) return;
     std::vector<std::pair<std::uint64_t, std::int64_t>> draws;
     for (std::int64_t i = 0; i + 1 < n; ++i) {
-      draws.emplace_back(mix(key ^ mix(static_cast<std::uint64_t>(i))), begin + i);
+      draws.emplace_back(splitmix64(key ^ splitmix64(static_cast<std::uint64_t>(i))), begin + i);
     }
     const std::int64_t others = keep - 1;
     std::nth_element(draws.begin(), draws.begin() + others, draws.end());

@@ -1,0 +1,86 @@
+// Decoding: new tokens, one after the other, from a state.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "csrc/model/cuda_graph.h"
+#include "csrc/model/mamba_state.h"
+#include "csrc/model/sampling.h"
+#include "csrc/model/simba.h"
+
+namespace simba {
+
+struct GenerateOptions {
+  std::int64_t max_new_tokens = 1;
+  Sampling sampling = {};  // greedy
+  std::vector<std::int64_t> stop_ids =
+      {};  // a sequence ends with the first of them, which it includes
+  // (S) which random numbers each sequence draws (sampling.h); empty: 0, 1, 2, ...
+  std::vector<std::int64_t> streams = {};
+};
+
+// Sees the tokens of one step: (S) ids, -1 for sequences that have ended. Returning false ends all.
+using OnTokens = std::function<bool(const std::vector<std::int64_t>& ids)>;
+
+// One token after the other for a fixed number of sequences: embedding, layers, logits and choice,
+// kSteps times in one call. On a GPU a call is one CUDA graph; ids never leave the device.
+class Decoder {
+ public:
+  // steps: tokens of one call. capture: null runs every call as it is.
+  Decoder(const Simba& model, std::int64_t sequences, const Sampling& sampling, std::int64_t steps,
+          const Capture& capture);
+
+  // Starts from copies of the state's layers and the first ids (S) int64.
+  void start(const std::vector<MambaLayerState>& layers, const at::Tensor& ids);
+  // uniforms (steps, S) float64 on the host. Returns the chosen ids (steps, S) on the device, which
+  // the next call overwrites. Does not wait for the device.
+  const at::Tensor& advance(const at::Tensor& uniforms);
+
+  std::int64_t steps() const { return steps_; }
+  bool serves(std::int64_t sequences, const Sampling& sampling) const;
+
+ private:
+  void run();
+
+  const Simba& model_;
+  Sampling sampling_;
+  std::int64_t steps_;
+  std::vector<MambaLayerState> layers_;
+  at::Tensor ids_, uniforms_, chosen_;
+  std::function<void()> replay_;
+};
+
+// Decodes with one model, which must outlive it. Holds the decoders of the last kDecoders batch
+// sizes and samplings (each with its CUDA graph and states); one call at a time.
+class Generator {
+ public:
+  static constexpr std::size_t kDecoders = 2;
+  static constexpr std::int64_t kGraphSteps = 8;
+
+  // Captures where the model lies on a GPU and the build can; steps and capture for tests.
+  explicit Generator(const Simba& model);
+  Generator(const Simba& model, std::int64_t steps, Capture capture);
+
+  // The new tokens of every sequence, from the state and logits (S, V) that a prefill or extend
+  // left; neither is changed. On a GPU it computes up to 2 kGraphSteps tokens ahead of on_tokens.
+  // Throws InputError on a state of another model, logits of another shape, an option out of range.
+  std::vector<std::vector<std::int64_t>> generate(const State& state, const at::Tensor& last_logits,
+                                                  const GenerateOptions& options,
+                                                  const OnTokens& on_tokens = {});
+
+ private:
+  Decoder& decoder(std::int64_t sequences, const Sampling& sampling);
+
+  const Simba& model_;
+  std::int64_t steps_;
+  Capture capture_;
+  std::list<Decoder> decoders_;  // most recently used first
+};
+
+}  // namespace simba
