@@ -18,6 +18,9 @@ class FakeModel final : public LanguageModel {
                   std::int64_t continuation) const override;
   std::int64_t n_layer() const override { return kLayers; }
   std::int64_t vocab_size() const override { return kVocab; }
+  std::int64_t parameters() const override { return 0; }
+  std::optional<std::int64_t> max_length() const override { return std::nullopt; }
+  std::string family() const override { return "fake"; }
   at::ScalarType dtype() const override { return at::kFloat; }
   at::Device device() const override { return at::kCPU; }
 };

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from checkpoints import DEMO, ROOT
+
+# What this room's tests share is imported by its bare name.
+sys.path.insert(0, str(Path(__file__).parent))
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -224,11 +224,11 @@ def test_results_are_replaced_only_by_force(simba_eval, small_run, tmp_path):
     assert (tmp_path / "results.json").read_bytes() == before
 
 
-def test_an_interrupt_leaves_nothing_behind(program, small_run, tmp_path):
+def test_an_interrupt_without_a_folder_ends_at_the_next_step(program, small_run):
     small_run[small_run.index("--windows") + 1] = "4000"
     terminal, end = pty.openpty()
     with subprocess.Popen(
-        [str(program), *map(str, small_run), "--out", str(tmp_path / "out")],
+        [str(program), *map(str, small_run)],
         stdout=subprocess.PIPE,
         stderr=end,
     ) as process:
@@ -250,7 +250,6 @@ def test_an_interrupt_leaves_nothing_behind(program, small_run, tmp_path):
     os.close(terminal)
     assert b" %  elapsed " in seen
     assert seen.endswith(b"\r\x1b[Ksimba-eval: error: interrupted\r\n")
-    assert not (tmp_path / "out").exists()
 
 
 @needs_data

@@ -8,6 +8,7 @@ import pytest
 import sentencepiece
 import torch
 from checkpoints import DEMO
+from gpt_neox import random_gpt_neox, save
 
 TEXT = "The tide went out.\n\n  Two blanks, caf\u00e9 \u2014 and \U0001f642\n"
 
@@ -58,6 +59,21 @@ def test_inspect_model(simba_eval):
     assert re.search(r"^layout +state-spaces$", done.stdout, re.MULTILINE)
     assert re.search(r"^layers\.11\.in_proj +\(1024, 256\) +bfloat16$", done.stdout, re.MULTILINE)
     assert re.search(r"^influence linear r=0\.1, with scores +\S+ +\d\d\.\d%$", done.stdout, re.MULTILINE)
+
+
+def test_inspect_gpt_neox(simba_eval, tmp_path):
+    model = random_gpt_neox()
+    done = simba_eval("inspect-model", save(model, tmp_path))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert rows["family"] == ["gpt_neox"]
+    assert rows["parameters"] == [str(model.num_parameters())]
+    assert rows["rotary_dim"] == ["2"] and rows["max_length"] == ["64"]
+    assert rows["layers.2.mlp_in"] == ["(72,", "40)", "float32"]
+    # A model that reads every token has one row of FLOPs.
+    assert lines[-2].startswith("prefill of (1, 64)") or lines[-3].startswith("prefill of (1, 64)")
+    assert rows["dense"][1] == "100.0%" and "influence" not in done.stdout
 
 
 def test_inspect_what_is_no_model(simba_eval, tmp_path):
