@@ -50,8 +50,8 @@ at::Tensor selective_state_update(at::Tensor& state, const at::Tensor& u, const 
                                   const OptionalTensor& D, const OptionalTensor& z,
                                   const OptionalTensor& delta_bias, bool delta_softplus);
 
-// Decoding of few sequences; on GPUs alone. What each computes: kernels/gemv, kernels/in_proj_step,
-// kernels/ssm_step.
+// Decoding of few sequences; the model takes these on GPUs alone. What each computes: kernels/gemv,
+// kernels/in_proj_step, kernels/ssm_step.
 inline constexpr std::int64_t kFewRows = 4;
 inline constexpr std::size_t kInProjStepBytes = 46 * 1024;  // of in_proj_step's hidden
 // Whether x (S, K) is something the three take: on a GPU, at most kFewRows rows, not float64.

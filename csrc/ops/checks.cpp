@@ -81,6 +81,12 @@ void Checks::data_dtype(const char* name, const Tensor& tensor) const {
   }
 }
 
+void Checks::no_float64_on_gpu(const char* name, const Tensor& tensor) const {
+  if (tensor.is_cuda() && tensor.scalar_type() == ScalarType::Double) {
+    fail(name, "float32, bfloat16 or float16 on a GPU", text(tensor.scalar_type()));
+  }
+}
+
 void Checks::same_device(const char* name, const Tensor& tensor, const char* other_name,
                          const Tensor& other) const {
   if (tensor.device() != other.device()) {

@@ -39,6 +39,8 @@ class Checks {
   void dtype(const char* name, const Tensor& tensor, ScalarType expected) const;
   // float32, float64, bfloat16 or float16.
   void data_dtype(const char* name, const Tensor& tensor) const;
+  // Of the operators whose CUDA kernels leave float64 out.
+  void no_float64_on_gpu(const char* name, const Tensor& tensor) const;
   void same_device(const char* name, const Tensor& tensor, const char* other_name,
                    const Tensor& other) const;
   // Element stride 1 in the last dimension; the other strides are free.

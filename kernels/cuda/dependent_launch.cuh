@@ -1,5 +1,6 @@
-// Programmatic dependent launch (sm_90): a kernel may begin while the one before it on the stream is
-// still running, fetch what no kernel writes (weights), and wait before it touches anything else.
+// Programmatic dependent launch (sm_90): a kernel may begin while the one before it on the stream
+// is still running, fetch what no kernel writes (weights), and wait before it touches anything
+// else.
 #pragma once
 
 namespace simba::kernels {

@@ -1,11 +1,11 @@
-// A block of 8 warps takes 8 rows of weight, or fewer with several warps to a row where there are not
-// rows enough to fill the device. Sums: per lane in ascending order, then over lanes, then over the
-// row's warps, each in a fixed order.
+// A block of 8 warps takes 8 rows of weight, or fewer with several warps to a row where there are
+// not rows enough to fill the device. Sums: per lane in ascending order, then over lanes, then over
+// the row's warps, each in a fixed order.
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/gemv/gemv.h"
+#include "kernels/gemv/gemv_cuda.h"
 #include "kernels/gemv/row_product.cuh"
 
 namespace simba::kernels {

@@ -1,12 +1,12 @@
-// Every block normalises all rows for itself, which costs less than a kernel for it, and then takes a
-// stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
+// Every block normalises all rows for itself, which costs less than a kernel for it, and then takes
+// a stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/gemv.h"
 #include "kernels/gemv/row_product.cuh"
-#include "kernels/in_proj_step/in_proj_step.h"
+#include "kernels/in_proj_step/in_proj_step_cuda.h"
 
 namespace simba::kernels {
 namespace {

@@ -113,7 +113,8 @@ __device__ void decay_steps(const Pair<T> (&delta)[kWarpTokens], const float (&b
     unpack(delta[t], values);
 #pragma unroll
     for (int c = 0; c < kLaneChannels; ++c) {
-      steps[t][c] = t < tokens ? fast_softplus(values[c] + bias[c]) : 0;
+      // R is a sum of thousands of these: an error that all have would add up.
+      steps[t][c] = t < tokens ? softplus(values[c] + bias[c]) : 0;
     }
   }
 }
@@ -282,7 +283,8 @@ __device__ inline float reduce_channels(const float (&values)[kLaneChannels],
   const float largest = warp_max_ordered(max_or_nan(values[0], values[1]));
   if (is_maximum(reduction)) return largest;
   const float factor = factored_exponent(largest);
-  return factor + fast_log2(warp_sum(fast_exp2(values[0] - factor) + fast_exp2(values[1] - factor)));
+  return factor +
+         fast_log2(warp_sum(fast_exp2(values[0] - factor) + fast_exp2(values[1] - factor)));
 }
 
 // What a lane knows of its channels while a warp walks its tokens.

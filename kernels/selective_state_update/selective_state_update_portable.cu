@@ -6,7 +6,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
 #include "kernels/cuda/warp.cuh"
-#include "kernels/selective_state_update/selective_state_update_cuda.h"
+#include "kernels/selective_state_update/selective_state_update_paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -56,28 +56,24 @@ __global__ void __launch_bounds__(kThreads)
 }  // namespace
 
 template <typename T>
-cudaError_t selective_state_update_cuda(const SelectiveStateUpdateParams<T>& params,
-                                        cudaStream_t stream) {
-  if (params.sequences < 0 || params.channels < 0 || params.states < 0) {
-    return cudaErrorInvalidValue;
-  }
+cudaError_t selective_state_update_portable(const SelectiveStateUpdateParams<T>& params,
+                                            cudaStream_t stream) {
   int group = 1;
   while (group < params.states && group < kWarpSize) group *= 2;
   const std::int64_t channel_blocks = ceil_div(params.channels, kThreads / group);
   if (!fits_grid(params.sequences, channel_blocks)) return cudaErrorInvalidValue;
   const auto blocks = static_cast<unsigned>(params.sequences * channel_blocks);
-  if (blocks == 0) return cudaSuccess;
   selective_state_update_kernel<<<blocks, kThreads, 0, stream>>>(params, group);
   return cudaGetLastError();
 }
 
-template cudaError_t selective_state_update_cuda(const SelectiveStateUpdateParams<float>&,
-                                                 cudaStream_t);
-template cudaError_t selective_state_update_cuda(const SelectiveStateUpdateParams<double>&,
-                                                 cudaStream_t);
-template cudaError_t selective_state_update_cuda(const SelectiveStateUpdateParams<BFloat16>&,
-                                                 cudaStream_t);
-template cudaError_t selective_state_update_cuda(const SelectiveStateUpdateParams<Float16>&,
-                                                 cudaStream_t);
+template cudaError_t selective_state_update_portable(const SelectiveStateUpdateParams<float>&,
+                                                     cudaStream_t);
+template cudaError_t selective_state_update_portable(const SelectiveStateUpdateParams<double>&,
+                                                     cudaStream_t);
+template cudaError_t selective_state_update_portable(const SelectiveStateUpdateParams<BFloat16>&,
+                                                     cudaStream_t);
+template cudaError_t selective_state_update_portable(const SelectiveStateUpdateParams<Float16>&,
+                                                     cudaStream_t);
 
 }  // namespace simba::kernels

@@ -5,7 +5,7 @@
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/row_product.cuh"
-#include "kernels/ssm_step/ssm_step.h"
+#include "kernels/ssm_step/ssm_step_cuda.h"
 
 namespace simba::kernels {
 namespace {
@@ -51,8 +51,7 @@ __global__ void __launch_bounds__(kThreads) ssm_step_kernel(SsmStepParams<T> par
     float* state = params.state + at * params.states;
     const float* A = params.A + channel * params.states;
     for (std::int64_t n = lane; n < params.states; n += kLanes) {
-      const float h =
-          exp2(d * (A[n] * kLog2E<float>)) * state[n] + d * u * to_accumulate(B[n]);
+      const float h = exp2(d * (A[n] * kLog2E<float>)) * state[n] + d * u * to_accumulate(B[n]);
       state[n] = h;
       y += h * to_accumulate(C[n]);
     }

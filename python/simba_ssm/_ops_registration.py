@@ -67,6 +67,23 @@ def _(state, u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=
     return u.new_empty(u.shape)
 
 
+@torch.library.register_fake("simba::gemv")
+def _(x, weight):
+    return x.new_empty((x.shape[0], weight.shape[0]))
+
+
+@torch.library.register_fake("simba::in_proj_step")
+def _(hidden, residual, norm_weight, eps, in_proj, conv_state, conv_weight, conv_bias=None):
+    u = hidden.new_empty((hidden.shape[0], conv_weight.shape[0]))
+    new_residual = hidden.new_empty(hidden.shape, dtype=_accumulate_type(hidden.dtype))
+    return u, torch.empty_like(u), new_residual
+
+
+@torch.library.register_fake("simba::ssm_step")
+def _(state, u, dt_B_C, dt_proj, A, D, z, delta_bias):
+    return u.new_empty(u.shape)
+
+
 def _raise(name: str):
     raise NotImplementedError(
         f"simba::{name} has no gradient; call it under torch.no_grad(), or detach its inputs."
@@ -78,35 +95,44 @@ def _register_raising_backward(name: str) -> None:
 
 
 # Not select_tokens: its results are integers, which carry no gradient.
-for _name in ("selective_scan", "influence_scores", "causal_conv1d", "add_norm", "gate"):
+for _name in ("selective_scan", "influence_scores", "causal_conv1d", "add_norm", "gate", "gemv"):
     _register_raising_backward(_name)
 
 
-class _StateUpdateWithoutGradient(torch.autograd.Function):
+class _ChangeWithoutGradient(torch.autograd.Function):
+    """Operator ``name``, which changes its argument ``changed`` in place."""
+
     @staticmethod
-    def forward(ctx, keys, state, *inputs):
-        ctx.mark_dirty(state)
-        return _state_update_below_autograd(keys, state, *inputs), state
+    def forward(ctx, keys, name, changed, *inputs):
+        ctx.name = name
+        ctx.mark_dirty(inputs[changed])
+        outs = _below_autograd(keys, name, *inputs)
+        return *(outs if isinstance(outs, tuple) else (outs,)), inputs[changed]
 
     @staticmethod
     def backward(ctx, *grads):
-        _raise("selective_state_update")
+        _raise(ctx.name)
 
 
-def _state_update_below_autograd(keys, *args):
+def _below_autograd(keys, name, *args):
     with torch._C._AutoDispatchBelowAutograd():
-        return torch.ops.simba.selective_state_update.default.redispatch(
+        return getattr(torch.ops.simba, name).default.redispatch(
             keys & torch._C._after_autograd_keyset, *args
         )
 
 
-def _state_update_autograd(keys, *args):
-    if torch.is_grad_enabled() and torch._C._any_requires_grad(*args):
-        out, _ = _StateUpdateWithoutGradient.apply(keys, *args)
-        return out
-    return _state_update_below_autograd(keys, *args)
+def _register_raising_change(name: str, changed: int) -> None:
+    def autograd(keys, *args):
+        if torch.is_grad_enabled() and torch._C._any_requires_grad(*args):
+            *outs, _ = _ChangeWithoutGradient.apply(keys, name, changed, *args)
+            return tuple(outs) if len(outs) > 1 else outs[0]
+        return _below_autograd(keys, name, *args)
+
+    _library.impl(name, autograd, "Autograd", with_keyset=True)
 
 
 # register_autograd refuses operators that change an argument.
 _library = torch.library.Library("simba", "IMPL")
-_library.impl("selective_state_update", _state_update_autograd, "Autograd", with_keyset=True)
+_register_raising_change("selective_state_update", changed=0)
+_register_raising_change("in_proj_step", changed=5)
+_register_raising_change("ssm_step", changed=0)

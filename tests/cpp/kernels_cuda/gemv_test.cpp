@@ -1,10 +1,9 @@
-#include "kernels/gemv/gemv.h"
-
 #include <gtest/gtest.h>
 
 #include <ostream>
 #include <string>
 
+#include "kernels/gemv/gemv_cuda.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
 

@@ -1,10 +1,9 @@
-#include "kernels/in_proj_step/in_proj_step.h"
-
 #include <gtest/gtest.h>
 
 #include <ostream>
 #include <string>
 
+#include "kernels/in_proj_step/in_proj_step_cuda.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
 
@@ -82,8 +81,8 @@ void check(const Case& c) {
   const DeviceArray<float> device_norm(store_all<float>(norm)), device_taps(store_all<float>(taps));
   const DeviceArray<float> device_bias(store_all<float>(bias));
   const auto run = [&](std::int64_t first, std::int64_t rows) {
-    const DeviceArray<T> device_state(
-        store_all<T>({state.begin() + first * D * older, state.begin() + (first + rows) * D * older}));
+    const DeviceArray<T> device_state(store_all<T>(
+        {state.begin() + first * D * older, state.begin() + (first + rows) * D * older}));
     const DeviceArray<float> new_residual(rows * M);
     const DeviceArray<T> device_u(rows * D), device_z(rows * D);
     const InProjStepParams<T> params{

@@ -1,10 +1,9 @@
-#include "kernels/ssm_step/ssm_step.h"
-
 #include <gtest/gtest.h>
 
 #include <ostream>
 #include <string>
 
+#include "kernels/ssm_step/ssm_step_cuda.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
 

@@ -14,6 +14,10 @@ def calls(device):
     x, weight = inputs["u"], inputs["A"]
     step = {name: inputs[name][:, 0] for name in ("u", "delta", "B", "C", "z")}
     step |= {"state": inputs["initial_state"], "A": inputs["A"], "D": inputs["D"]}
+    ssm_step = {name: step[name] for name in ("state", "u", "A", "D")}
+    ssm_step |= {"z": inputs["z"][:, 0], "delta_bias": inputs["delta_bias"]}
+    ssm_step |= {"dt_B_C": torch.cat([step["u"][:, :2], step["B"], step["C"]], dim=1)}
+    ssm_step |= {"dt_proj": inputs["A"][:, :2]}
     indices = torch.zeros(2, 3, dtype=torch.int64, device=device)
     bounds = torch.tensor([0, 63], dtype=torch.int32, device=device)
     return {
@@ -23,6 +27,8 @@ def calls(device):
         "gate": {"y": x, "z": inputs["z"], "indices": indices},
         "add_norm": {"x": x, "residual": inputs["z"], "weight": inputs["D"]},
         "selective_state_update": step,
+        "gemv": {"x": step["u"], "weight": inputs["z"][0]},
+        "ssm_step": ssm_step,
     }
 
 

@@ -10,13 +10,19 @@ from scan_inputs import scan_inputs, score_inputs
 
 from simba_ssm import ops
 
-FAR = 2**31 + 9
+# Rows that far apart are aligned for every kernel, or for the portable ones alone.
+ALIGNED, ODD = 2**31 + 16, 2**31 + 9
+
+
+@pytest.fixture(params=[ALIGNED, ODD], ids=["aligned", "odd"])
+def far(request):
+    return request.param
 
 
 @pytest.fixture
-def storage(device):
-    """FAR + 4096 float16 elements. On the CPU, pages that nobody touches take no memory."""
-    count = FAR + 4096
+def storage(far, device):
+    """far + 4096 float16 elements. On the CPU, pages that nobody touches take no memory."""
+    count = far + 4096
     if device == "cpu":
         no_reserve = 0x4000
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve
@@ -24,35 +30,42 @@ def storage(device):
     return torch.zeros(count, dtype=torch.float16, device=device)
 
 
-def spread(tensor, storage, dim):
-    """A copy of `tensor`, whose `dim` has size 2, with FAR elements from one half to the other."""
+def spread(tensor, storage, dim, far):
+    """A copy of `tensor`, whose `dim` has size 2, with `far` elements from one half to the other."""
     strides = list(torch.empty(tensor.shape, device="meta").stride())
-    strides[dim] = FAR
-    far = storage.as_strided(tensor.shape, strides)
-    return far.copy_(tensor)
+    strides[dim] = far
+    return storage.as_strided(tensor.shape, strides).copy_(tensor)
+
+
+def assert_same(actual, want, far):
+    """To the bit where both calls take the same kernel, else as near as rounding lets two kernels be."""
+    if far == ALIGNED or not actual.is_cuda:
+        assert torch.equal(actual, want)
+    else:
+        torch.testing.assert_close(actual, want)
 
 
 @pytest.mark.parametrize("name", ["u", "delta", "B", "C", "z"])
 @pytest.mark.parametrize("dim", [0, 1])
-def test_scan(name, dim, storage, device):
+def test_scan(name, dim, far, storage, device):
     batch, length = (2, 5) if dim == 0 else (1, 2)
     inputs = scan_inputs(device=device, batch=batch, length=length, dtype=torch.float16)
     expected = ops.selective_scan(**inputs, delta_softplus=True)
     expected_scores = ops.influence_scores(**score_inputs(inputs))
-    inputs[name] = spread(inputs[name], storage, dim)
+    inputs[name] = spread(inputs[name], storage, dim, far)
     for actual, want in zip(
         ops.selective_scan(**inputs, delta_softplus=True), expected, strict=True
     ):
-        assert torch.equal(actual, want)
-    assert torch.equal(ops.influence_scores(**score_inputs(inputs)), expected_scores)
+        assert_same(actual, want, far)
+    assert_same(ops.influence_scores(**score_inputs(inputs)), expected_scores, far)
 
 
 @pytest.mark.parametrize("dim", [0, 1])
-def test_conv_norm_and_gate(dim, storage, device):
+def test_conv_norm_and_gate(dim, far, storage, device):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 2, 24, generator=generator).half().to(device)
     x = x if dim == 0 else x[:1]
-    far = spread(x, storage, dim)
+    spread_x = spread(x, storage, dim, far)
     indices = torch.tensor([[1, 0, 1]] * x.shape[0], device=device)
     ones = torch.ones(24, device=device)
     small = torch.randn(x.shape[0], 3, 24, generator=generator).half().to(device)
@@ -63,4 +76,4 @@ def test_conv_norm_and_gate(dim, storage, device):
         lambda t: ops.gate(t, x, indices),
         lambda t: ops.gate(x, t, indices),
     ):
-        assert torch.equal(call(far), call(x))
+        assert torch.equal(call(spread_x), call(x))

@@ -47,6 +47,36 @@ def step(device, **shape):
     return torch.ops.simba.selective_state_update.default, inputs
 
 
+def product(device):
+    return torch.ops.simba.gemv.default, {
+        "x": torch.randn(2, 6, device=device),
+        "weight": torch.randn(3, 6, device=device),
+    }
+
+
+def in_proj_step(device, dtype=torch.float32, residual=True):
+    inputs = {
+        "hidden": torch.randn(2, 6, device=device, dtype=dtype),
+        "residual": torch.randn(2, 6, device=device) if residual else None,
+        "norm_weight": torch.ones(6, device=device),
+        "eps": 1e-5,
+        "in_proj": torch.randn(8, 6, device=device, dtype=dtype),
+        "conv_state": torch.randn(2, 4, 3, device=device, dtype=dtype),
+        "conv_weight": torch.randn(4, 4, device=device),
+    }
+    return torch.ops.simba.in_proj_step.default, inputs
+
+
+def ssm_step(device, dtype=torch.float32):
+    _, inputs = step(device, dtype=dtype)
+    dt = inputs["u"][:, :2]
+    arguments = {"state": inputs["state"], "u": inputs["u"]}
+    arguments["dt_B_C"] = torch.cat([dt, inputs["B"], inputs["C"]], dim=1)
+    arguments["dt_proj"] = torch.randn(6, 2, device=device, dtype=dtype)
+    arguments |= {name: inputs[name] for name in ("A", "D", "z", "delta_bias")}
+    return torch.ops.simba.ssm_step.default, arguments
+
+
 def select(device):
     return torch.ops.simba.select_tokens.default, {
         "scores": torch.randn(2, 17, device=device),
@@ -89,6 +119,12 @@ CALLS = {
     "gate, indices": lambda device: gated(device, indices=indices(device)),
     "selective_state_update": step,
     "selective_state_update, bfloat16": lambda device: step(device, dtype=torch.bfloat16),
+    "gemv": product,
+    "in_proj_step": in_proj_step,
+    "in_proj_step, bfloat16": lambda device: in_proj_step(device, dtype=torch.bfloat16),
+    "in_proj_step, first layer": lambda device: in_proj_step(device, residual=False),
+    "ssm_step": ssm_step,
+    "ssm_step, bfloat16": lambda device: ssm_step(device, dtype=torch.bfloat16),
 }
 
 
@@ -98,7 +134,10 @@ def test_opcheck(name, device):
     torch.library.opcheck(op, (), arguments)
 
 
-@pytest.mark.parametrize("name", ["selective_scan", "influence_scores", "causal_conv1d", "gate"])
+WITHOUT_CHANGE = ["selective_scan", "influence_scores", "causal_conv1d", "gate", "gemv"]
+
+
+@pytest.mark.parametrize("name", WITHOUT_CHANGE)
 def test_no_gradient(name, device):
     op, arguments = CALLS[name](device)
     first = next(iter(arguments))
@@ -118,14 +157,20 @@ def test_add_norm_has_no_gradient(argument, device):
             out.sum().backward(retain_graph=True)
 
 
-def test_state_update_has_no_gradient(device):
-    op, arguments = step(device)
-    arguments["A"] = arguments["A"].requires_grad_()
-    out = op(**arguments)
-    for result in (out, arguments["state"]):
-        with pytest.raises(
-            NotImplementedError, match="simba::selective_state_update has no gradient"
-        ):
+@pytest.mark.parametrize(
+    ("name", "parameter", "state"),
+    [
+        ("selective_state_update", "A", "state"),
+        ("in_proj_step", "in_proj", "conv_state"),
+        ("ssm_step", "dt_proj", "state"),
+    ],
+)
+def test_operators_that_change_a_state_have_no_gradient(name, parameter, state, device):
+    op, arguments = CALLS[name](device)
+    arguments[parameter] = arguments[parameter].requires_grad_()
+    outs = op(**arguments)
+    for result in (*(outs if isinstance(outs, tuple) else (outs,)), arguments[state]):
+        with pytest.raises(NotImplementedError, match=f"simba::{name} has no gradient"):
             result.sum().backward(retain_graph=True)
 
 
@@ -164,9 +209,15 @@ def test_compiled_pruning_step_equals_eager(dynamic, device):
             assert torch.equal(actual, expected)
 
 
-def test_compiled_state_update_changes_the_state(device):
-    op, arguments = step(device)
-    eager = arguments | {"state": arguments["state"].clone()}
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [("selective_state_update", "state"), ("in_proj_step", "conv_state"), ("ssm_step", "state")],
+)
+def test_compiled_step_changes_the_state(name, state, device):
+    op, arguments = CALLS[name](device)
+    before = arguments[state].clone()
+    eager = arguments | {state: before.clone()}
     compiled = torch.compile(lambda **a: op(**a), backend="aot_eager", fullgraph=True)
-    assert torch.equal(compiled(**arguments), op(**eager))
-    assert torch.equal(arguments["state"], eager["state"])
+    torch.testing.assert_close(compiled(**arguments), op(**eager), rtol=0, atol=0)
+    assert torch.equal(arguments[state], eager[state])
+    assert not torch.equal(before, eager[state])

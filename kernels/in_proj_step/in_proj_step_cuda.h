@@ -1,0 +1,17 @@
+// CUDA launcher of in_proj_step.h: pointers of the params are device pointers. No allocation, no
+// synchronisation; capturable in a CUDA graph; repeats bit for bit, and a sequence's results do not
+// depend on the others.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "kernels/in_proj_step/in_proj_step.h"
+
+namespace simba::kernels {
+
+// Instantiated for float, BFloat16 and Float16. cudaErrorInvalidValue: a size out of range.
+// Otherwise the error of the launch.
+template <typename T>
+cudaError_t in_proj_step_cuda(const InProjStepParams<T>& params, cudaStream_t stream);
+
+}  // namespace simba::kernels
