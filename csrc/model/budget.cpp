@@ -10,7 +10,6 @@
 namespace simba {
 namespace {
 
-constexpr double kTolerance = 0.01;
 constexpr std::int64_t kRetentionSteps = 1'000'000'000;
 
 using Multiplicity = std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t>;
@@ -36,13 +35,18 @@ std::string in_gflop(double flops) {
 }
 
 void check_reached(double reached, double budget, double lowest, double highest) {
-  if (std::abs(reached - budget) <= kTolerance * budget) return;
+  if (within_budget(reached, budget)) return;
   throw InputError("budget: expected a run total within 1 % of one in [" + in_gflop(lowest) + ", " +
                    in_gflop(highest) + "], got " + in_gflop(budget) + "; the nearest is " +
                    in_gflop(reached));
 }
 
 }  // namespace
+
+bool within_budget(double total, double budget) {
+  constexpr double kTolerance = 0.01;
+  return std::abs(total - budget) <= kTolerance * budget;
+}
 
 FlopCount run_flops(const ModelShape& model, const std::vector<RunItem>& run,
                     const PruningPlan& plan) {

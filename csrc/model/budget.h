@@ -16,6 +16,9 @@ struct RunItem {
   std::int64_t continuation;
 };
 
+// Whether a run total agrees with a budget: within 1 %.
+bool within_budget(double total, double budget);
+
 // Total over the run, all three parts of FlopCount.
 FlopCount run_flops(const ModelShape& model, const std::vector<RunItem>& run,
                     const PruningPlan& plan);

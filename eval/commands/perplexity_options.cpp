@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "eval/commands/output_options.h"
 #include "eval/options.h"
 
 namespace simba::eval {
@@ -36,15 +37,7 @@ void add_perplexity_options(CLI::App& command, PerplexityOptions& options) {
       ->check(CLI::PositiveNumber);
   command.add_option("--batch", options.batch, "windows read at once; changes no result")
       ->capture_default_str();
-  CLI::Option* out =
-      command.add_option("--out", options.out, "folder for results.json and run.json");
-  CLI::Option* force =
-      command.add_flag("--force", options.force, "replace what an earlier run left in the folder");
-  command
-      .add_flag("--resume", options.resume,
-                "go on with an unfinished run of the same settings, or begin one")
-      ->needs(out)
-      ->excludes(force);
+  add_output_options(command, options.out, options.force, options.resume);
 }
 
 PerplexityRequest check_options(const PerplexityOptions& options) {

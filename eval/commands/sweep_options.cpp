@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "eval/commands/output_options.h"
+
 namespace simba::eval {
 
 void add_sweep_options(CLI::App& command, SweepOptions& options) {
@@ -37,19 +39,11 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
   command.add_option("--batch", options.batch, "windows read at once; changes no result on a CPU")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  CLI::Option* out =
-      command.add_option("--out", options.out, "folder for results.json, run.json and the journal");
-  CLI::Option* force =
-      command.add_flag("--force", options.force, "replace what an earlier run left in the folder");
-  command
-      .add_flag("--resume", options.resume,
-                "go on with an unfinished run of the same settings, or begin one")
-      ->needs(out)
-      ->excludes(force);
+  add_output_options(command, options.out, options.force, options.resume);
   command
       .add_flag("--dry-run", options.dry_run,
                 "print the plan, with budgets solved, and compute nothing; needs no weights")
-      ->excludes(out);
+      ->excludes(command.get_option("--out"));
 }
 
 }  // namespace simba::eval

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "eval/commands/output_options.h"
 #include "eval/options.h"
 #include "eval/tasks/task_catalog.h"
 
@@ -51,12 +52,7 @@ void add_tasks_options(CLI::App& command, TasksOptions& options) {
       .add_option("--batch-tokens", options.batch_tokens,
                   "tokens computed at once; changes no result on a CPU")
       ->capture_default_str();
-  command.add_option("--out", options.out, "folder for results.json, run.json and the journal");
-  CLI::Option* force =
-      command.add_flag("--force", options.force, "replace the run that is there already");
-  command.add_flag("--resume", options.resume, "go on with the run that is there already")
-      ->excludes(force)
-      ->needs(command.get_option("--out"));
+  add_output_options(command, options.out, options.force, options.resume);
 }
 
 TasksRequest check_options(const TasksOptions& options) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "csrc/model/language_model.h"
+#include "eval/overlap.h"
 #include "eval/perplexity/books.h"
-#include "eval/perplexity/overlap.h"
 #include "eval/perplexity/rows.h"
 #include "eval/perplexity/windows.h"
 #include "eval/run/units.h"

@@ -36,15 +36,11 @@ std::string overlap_cell(const RowSummary& summary) {
 // Which rows a truncated row spends as much as, and how nearly.
 std::string matched_line(const Row& row, std::size_t windows) {
   if (row.matches.empty()) return "";
-  double farthest = 0;
-  std::string names;
-  for (const Match& match : row.matches) {
-    farthest = std::max(farthest, std::abs(row.flops.total() / match.budget - 1));
-    names += (names.empty() ? "" : ", ") + match.method;
-  }
   return "truncated to " + std::to_string(row.length) + " of " + std::to_string(row.context) +
          " tokens: " + significant(row.flops.total() / 1e9 / static_cast<double>(windows)) +
-         " GFLOP per window in all, within " + fixed(100 * farthest, 2) + " % of " + names + "\n";
+         " GFLOP per window in all, within " +
+         fixed(100 * farthest_match(row.matches, row.flops.total()), 2) + " % of " +
+         match_names(row.matches) + "\n";
 }
 
 }  // namespace

@@ -1,14 +1,10 @@
 #include "eval/perplexity/rows.h"
 
-#include <cmath>
-
 #include "csrc/input_error.h"
 #include "csrc/model/budget.h"
 
 namespace simba::eval {
 namespace {
-
-constexpr double kTolerance = 0.01;
 
 std::vector<RunItem> run_items(std::int64_t length, const RunShape& shape) {
   return std::vector<RunItem>(static_cast<std::size_t>(shape.windows), {length, shape.score - 1});
@@ -17,9 +13,7 @@ std::vector<RunItem> run_items(std::int64_t length, const RunShape& shape) {
 Row truncated_row(const ModelShape& model, const Row& matched, const RunShape& shape) {
   const double budget = matched.flops.total();
   Row row;
-  row.method.criterion = "truncated";
-  row.method.retention = matched.method.retention;
-  row.method.schedule = matched.method.schedule;
+  row.method = truncated_method(matched.method);
   row.context = matched.context;
   try {
     row.length = solve_truncation(model, run_items(row.context, shape), budget).front();
@@ -29,27 +23,12 @@ Row truncated_row(const ModelShape& model, const Row& matched, const RunShape& s
   }
   row.flops = run_flops(model, run_items(row.length, shape), row.method.plan);
   row.matches = {{matched.method.name(), budget}};
-  if (std::abs(row.flops.total() - budget) > kTolerance * budget) {
+  if (!within_budget(row.flops.total(), budget)) {
     throw InputError("--match-flops: " + matched.method.name() + " at context " +
                      std::to_string(row.context) + ": dense on its newest " +
                      std::to_string(row.length) + " tokens is not within 1 % of its FLOPs");
   }
   return row;
-}
-
-// Appends `row`, or its match to the row of the same length that is there already.
-void merge(std::vector<Row>& truncated, Row row) {
-  for (Row& known : truncated) {
-    if (known.length == row.length) {
-      known.matches.push_back(row.matches.front());
-      if (known.method.retention && row.method.retention &&
-          known.method.retention->text() != row.method.retention->text()) {
-        known.method.retention.reset();
-      }
-      return;
-    }
-  }
-  truncated.push_back(std::move(row));
 }
 
 }  // namespace
@@ -71,7 +50,10 @@ std::vector<Row> with_matched_flops(const ModelShape& model, std::vector<Row> ro
   std::vector<Row> matched;
   std::vector<Row> truncated;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!rows[i].method.is_dense()) merge(truncated, truncated_row(model, rows[i], shape));
+    if (!rows[i].method.is_dense()) {
+      merge_truncated(truncated, truncated_row(model, rows[i], shape),
+                      [](const Row& a, const Row& b) { return a.length == b.length; });
+    }
     matched.push_back(std::move(rows[i]));
     const bool last_of_context =
         i + 1 == rows.size() || rows[i + 1].context != matched.back().context;

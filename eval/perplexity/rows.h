@@ -7,15 +7,9 @@
 #include <vector>
 
 #include "csrc/model/model_shape.h"
-#include "eval/methods.h"
+#include "eval/matched_flops.h"
 
 namespace simba::eval {
-
-// A row whose FLOPs a truncated row spends.
-struct Match {
-  std::string method;  // Method::name()
-  double budget;       // FLOPs of the whole run: prefill, scores, continuation and head
-};
 
 struct Row {
   Method method;

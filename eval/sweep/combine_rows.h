@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "eval/matched_flops.h"
+
 namespace simba::eval {
 
 // blocks[i]: of one [[methods]], dense first, then pruned rows, then truncated ones. Dense comes
@@ -23,22 +25,7 @@ std::vector<Row> combine_rows(std::vector<std::vector<Row>> blocks, SameInput sa
         if (names.insert(row.method.name()).second) rows.push_back(std::move(row));
         continue;
       }
-      std::size_t known = 0;
-      while (known < truncated.size() && !same_input(truncated[known], row)) ++known;
-      if (known == truncated.size()) {
-        truncated.push_back(std::move(row));
-        continue;
-      }
-      for (auto& match : row.matches) {
-        bool there = false;
-        for (const auto& other : truncated[known].matches) there |= other.method == match.method;
-        if (!there) truncated[known].matches.push_back(std::move(match));
-      }
-      auto& method = truncated[known].method;
-      if (method.retention && row.method.retention &&
-          method.retention->text() != row.method.retention->text()) {
-        method.retention.reset();
-      }
+      merge_truncated(truncated, std::move(row), same_input);
     }
   }
   for (Row& row : truncated) rows.push_back(std::move(row));

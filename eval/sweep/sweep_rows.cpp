@@ -14,7 +14,6 @@
 namespace simba::eval {
 namespace {
 
-constexpr double kTolerance = 0.01;
 constexpr double kSameFlops = 1e-9;
 constexpr auto kPrunedFamily = "mamba";
 
@@ -66,22 +65,11 @@ class ContextRows {
  private:
   void add_solved(const Method& method, const std::vector<Budget>& budgets,
                   std::vector<Method>& methods) {
-    CriterionOptions options;
-    options.decay = method.decay.value_or(options.decay);
-    options.reduction = method.reduction.value_or(options.reduction);
-    options.seed = method.seed.value_or(options.seed);
-    const auto criterion = make_criterion(method.criterion, options);
     for (const Budget& budget : budgets) {
       const double flops = budget.flops(dense_);
       in_file("budget " + budget.text + ": " + method.label(), [&] {
-        Method result = method;
-        result.retention =
-            solve_retention(shape_, items_, method.plan.schedule(), criterion, flops);
-        result.plan = PruningPlan::pruned(method.plan.schedule(), *result.retention, criterion);
-        const double reached = run_flops(shape_, items_, result.plan).total();
-        if (std::abs(reached - flops) > kTolerance * flops) {
-          throw InputError("the nearest run total is not within 1 % of the budget");
-        }
+        Method result = solved_method(shape_, items_, method, flops);
+        require_budget(run_flops(shape_, items_, result.plan).total(), flops);
         if (result.plan.is_dense()) return;
         solved_.emplace(result.plan.name(), SolvedBudget{budget.text, flops});
         methods.push_back(std::move(result));

@@ -40,12 +40,8 @@ std::string budget_cell(const std::optional<SolvedBudget>& budget, double flops,
     return budget->text + " (" + fixed(100 * (flops / budget->flops - 1), 2) + " % off)";
   }
   if (matches.empty()) return "-";
-  double farthest = 0;
-  for (const Match& match : matches) {
-    farthest = std::max(farthest, std::abs(flops / match.budget - 1));
-  }
   return std::to_string(matches.size()) + (matches.size() == 1 ? " row" : " rows") + " (within " +
-         fixed(100 * farthest, 2) + " %)";
+         fixed(100 * farthest_match(matches, flops), 2) + " %)";
 }
 
 std::int64_t mean_length(const std::vector<std::int64_t>& lengths) {

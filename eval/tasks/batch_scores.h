@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "csrc/model/language_model.h"
-#include "eval/perplexity/overlap.h"
+#include "eval/overlap.h"
 #include "eval/tasks/context_groups.h"
 #include "eval/tasks/metrics.h"
 

@@ -10,8 +10,6 @@
 namespace simba::eval {
 namespace {
 
-constexpr double kTolerance = 0.01;
-
 // What `solve` gives; its complaints begin with the row's name.
 template <typename Solve>
 auto solved(const std::string& row_name, Solve&& solve) {
@@ -45,25 +43,12 @@ class RowMaker {
 
   TaskRow budgeted(Method method, const Budget& budget) const {
     const double flops = budget.flops(dense_.total());
-    CriterionOptions options;
-    options.decay = method.decay.value_or(options.decay);
-    options.reduction = method.reduction.value_or(options.reduction);
-    options.seed = method.seed.value_or(options.seed);
-    const auto criterion = make_criterion(method.criterion, options);
     const std::string row_name = "--budget " + budget.text + ": " + method.label();
-    if (!method.plan.schedule().uses_retention()) {
-      throw InputError(row_name + ": schedule " + method.plan.schedule().text() +
-                       " has no retention to solve for");
-    }
-    const Retention retention = solved(row_name, [&] {
-      return solve_retention(model_, items_, method.plan.schedule(), criterion,
-                             flops + chained_surplus_);
-    });
-    method.plan = PruningPlan::pruned(method.plan.schedule(), retention, criterion);
-    method.retention = retention;
+    method = solved(
+        row_name, [&] { return solved_method(model_, items_, method, flops + chained_surplus_); });
     TaskRow result = row(method);
     result.budget = SolvedBudget{budget.text, flops};
-    require_near(row_name, result.flops.total(), flops);
+    solved(row_name, [&] { require_budget(result.flops.total(), flops); });
     return result;
   }
 
@@ -71,23 +56,16 @@ class RowMaker {
     const double budget = matched.flops.total();
     const std::string row_name = "--match-flops: " + matched.method.name();
     TaskRow row;
-    row.method.criterion = "truncated";
-    row.method.retention = matched.method.retention;
-    row.method.schedule = matched.method.schedule;
+    row.method = truncated_method(matched.method);
     row.lengths = solved(
         row_name, [&] { return solve_truncation(model_, items_, budget + chained_surplus_); });
     row.flops = groups_flops(model_, groups_, row.lengths, row.method.plan);
     row.matches = {{matched.method.name(), budget}};
-    require_near(row_name, row.flops.total(), budget);
+    solved(row_name, [&] { require_budget(row.flops.total(), budget); });
     return row;
   }
 
  private:
-  static void require_near(const std::string& row_name, double total, double budget) {
-    if (std::abs(total - budget) <= kTolerance * budget) return;
-    throw InputError(row_name + ": the nearest run total is not within 1 % of the budget");
-  }
-
   const ModelShape& model_;
   const std::vector<ContextGroup>& groups_;
   std::vector<std::int64_t> lengths_;
@@ -97,20 +75,6 @@ class RowMaker {
   // choice also looks at those before it; that surplus does not depend on the context's length.
   double chained_surplus_ = 0;
 };
-
-// Appends `row`, or its match to the row of the same lengths that is there already.
-void merge(std::vector<TaskRow>& truncated, TaskRow row) {
-  for (TaskRow& known : truncated) {
-    if (known.lengths != row.lengths) continue;
-    known.matches.push_back(row.matches.front());
-    if (known.method.retention && row.method.retention &&
-        known.method.retention->text() != row.method.retention->text()) {
-      known.method.retention.reset();
-    }
-    return;
-  }
-  truncated.push_back(std::move(row));
-}
 
 }  // namespace
 
@@ -136,7 +100,9 @@ std::vector<TaskRow> make_task_rows(const ModelShape& model,
   if (methods.match_flops) {
     std::vector<TaskRow> truncated;
     for (const TaskRow& row : rows) {
-      if (!row.method.is_dense()) merge(truncated, maker.truncated(row));
+      if (row.method.is_dense()) continue;
+      merge_truncated(truncated, maker.truncated(row),
+                      [](const TaskRow& a, const TaskRow& b) { return a.lengths == b.lengths; });
     }
     for (TaskRow& row : truncated) rows.push_back(std::move(row));
   }

@@ -9,17 +9,11 @@
 
 #include "csrc/model/model_shape.h"
 #include "eval/budget_option.h"
+#include "eval/matched_flops.h"
 #include "eval/methods.h"
-#include "eval/perplexity/rows.h"
 #include "eval/tasks/batches.h"
 
 namespace simba::eval {
-
-// The FLOPs that a row's retention was solved for.
-struct SolvedBudget {
-  std::string text;  // as asked
-  double flops;
-};
 
 struct TaskRow {
   Method method;

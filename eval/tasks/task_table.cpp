@@ -103,12 +103,6 @@ std::string task_line(const TaskRun& run) {
 
 std::string matched_line(const TaskRun& run, const TaskRow& row) {
   if (row.matches.empty()) return "";
-  double farthest = 0;
-  std::string names;
-  for (const Match& match : row.matches) {
-    farthest = std::max(farthest, std::abs(row.flops.total() / match.budget - 1));
-    names += (names.empty() ? "" : ", ") + match.method;
-  }
   std::int64_t read = 0;
   std::int64_t all = 0;
   for (std::size_t i = 0; i < row.lengths.size(); ++i) {
@@ -116,8 +110,9 @@ std::string matched_line(const TaskRun& run, const TaskRow& row) {
     all += run.task.groups[i].context_length();
   }
   return run.task.prompts.config.name + ": truncated to " + std::to_string(read) + " of " +
-         std::to_string(all) + " context tokens, in FLOPs within " + fixed(100 * farthest, 2) +
-         " % of " + names + "\n";
+         std::to_string(all) + " context tokens, in FLOPs within " +
+         fixed(100 * farthest_match(row.matches, row.flops.total()), 2) + " % of " +
+         match_names(row.matches) + "\n";
 }
 
 std::string budget_line(const TaskRun& run, const TaskRow& row) {

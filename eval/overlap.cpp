@@ -1,4 +1,4 @@
-#include "eval/perplexity/overlap.h"
+#include "eval/overlap.h"
 
 namespace simba::eval {
 

@@ -1,4 +1,4 @@
-#include "eval/perplexity/overlap.h"
+#include "eval/overlap.h"
 
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
