@@ -2,6 +2,7 @@
 // a stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/dependent_launch.cuh"
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/gemv.h"
@@ -126,11 +127,8 @@ std::int64_t rows_per_block(std::int64_t rows, int processors) {
 
 template <typename T, int kCount, int kRows>
 cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
-  int device = 0, processors = 0;
-  if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) return error;
-  const cudaError_t error =
-      cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  if (error != cudaSuccess) return error;
+  const int processors = multiprocessor_count();
+  if (processors == 0) return cudaErrorNoDevice;
   const std::int64_t block_rows = rows_per_block(2 * params.channels, processors);
   const std::int64_t blocks = ceil_div(2 * params.channels, block_rows);
   const std::size_t shared = params.rows * params.d_model * sizeof(T);

@@ -9,7 +9,7 @@
 namespace simba::kernels {
 
 // Instantiated for float, double, BFloat16 and Float16. cudaErrorInvalidValue: a negative size, or
-// more than 2^31 - 1 blocks of 32 channels over all sequences. Otherwise the error of the launch:
+// more than 2^31 - 1 blocks of 8 channels over all sequences. Otherwise the error of the launch:
 // cudaErrorNoKernelImageForDevice where compiled_architectures() has no code for the device.
 template <typename T>
 cudaError_t selective_scan_cuda(const SelectiveScanParams<T>& params, cudaStream_t stream);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/cuda/alignment.h"
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/selective_scan/scan_sm90.cuh"
 #include "kernels/selective_scan/selective_scan_paths.h"
@@ -69,11 +70,8 @@ cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStrea
     default:
       break;
   }
-  int device = 0, multiprocessors = 0;
-  cudaError_t error = cudaGetDevice(&device);
-  if (error != cudaSuccess) return error;
-  error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-  if (error != cudaSuccess) return error;
+  const int multiprocessors = multiprocessor_count();
+  if (multiprocessors == 0) return cudaErrorNoDevice;
 
   struct Choice {
     ScanCost cost;
@@ -101,12 +99,7 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   // Steps are counted in 32 bits, some tiles beyond the end.
   constexpr std::int64_t kLongest = std::numeric_limits<int>::max() / 2;
   if (!states || params.sequences.length > kLongest) return false;
-  int device = 0, major = 0;
-  if (cudaGetDevice(&device) != cudaSuccess) return false;
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess) {
-    return false;
-  }
-  if (major < 9) return false;
+  if (device_capability() < 90) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
   static const bool compiled = [] {
     cudaFuncAttributes attributes{};

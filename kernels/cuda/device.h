@@ -1,0 +1,27 @@
+// The current device.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+namespace simba::kernels {
+
+// 10 times the major compute capability plus the minor one; 0 where there is no device.
+inline int device_capability() {
+  int device = 0, major = 0, minor = 0;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
+  return known ? 10 * major + minor : 0;
+}
+
+// 0 where there is no device.
+inline int multiprocessor_count() {
+  int device = 0, count = 0;
+  const bool known =
+      cudaGetDevice(&device) == cudaSuccess &&
+      cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device) == cudaSuccess;
+  return known ? count : 0;
+}
+
+}  // namespace simba::kernels
