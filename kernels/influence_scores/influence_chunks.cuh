@@ -1,5 +1,5 @@
-// How the fast influence kernels cut sequences: chunks of 128 tokens, 16 for each of a block's
-// warps, two channels a lane. What a warp holds of its tokens.
+// How the fast influence kernels cut sequences: chunks of 32 tokens, counted from each sequence's
+// begin, and channels in pairs, 32 of them side by side.
 #pragma once
 
 #include "kernels/cuda/launch.h"
@@ -9,12 +9,10 @@
 
 namespace simba::kernels::influence {
 
-inline constexpr int kWarps = 8;
-inline constexpr int kThreads = kWarps * kWarpSize;
-inline constexpr int kWarpTokens = 16;
-inline constexpr int kChunk = kWarps * kWarpTokens;
-inline constexpr int kLaneChannels = 2;
-inline constexpr int kChannels = kLaneChannels * kWarpSize;
+inline constexpr int kStates = 16;
+inline constexpr int kChunk = kWarpSize;
+inline constexpr int kPair = 2;
+inline constexpr int kSlab = kPair * kWarpSize;  // channels of a warp's pairs
 
 // Chunks of all sequences, or more of packed ones.
 inline std::int64_t chunk_count(const Sequences& sequences) {
@@ -22,103 +20,100 @@ inline std::int64_t chunk_count(const Sequences& sequences) {
   return sequences.length / kChunk + sequences.count;
 }
 
+__device__ inline int chunks_of(const Sequences& sequences, std::int64_t s) {
+  return static_cast<int>((sequences.end(s) - sequences.begin(s) + kChunk - 1) / kChunk);
+}
+
 struct Chunk {
   std::int64_t sequence = -1;  // none
+  std::int64_t index = 0;      // among the chunks of all sequences
   std::int64_t begin = 0, end = 0, sequence_end = 0;
-  std::int64_t after = 0;  // chunks of the same sequence that follow
+  int after = 0;  // chunks of the same sequence that follow
 
   __device__ bool exists() const { return sequence >= 0 && begin < end; }
+  __device__ int tokens() const { return static_cast<int>(end - begin); }
 };
 
-// Chunk number `index`. Called by whole warps.
-__device__ inline Chunk find_chunk(const Sequences& sequences, std::int64_t index) {
-  const auto chunks_of = [&](std::int64_t s) {
-    return (sequences.end(s) - sequences.begin(s) + kChunk - 1) / kChunk;
-  };
+// `place`: of the chunk in its sequence.
+__device__ inline Chunk make_chunk(const Sequences& sequences, std::int64_t s, std::int64_t index,
+                                   int place) {
   Chunk chunk;
-  if (!sequences.cu_seqlens) {
-    const std::int64_t each = chunks_of(0);
-    chunk.sequence = index / each;
-    index %= each;
-  } else {
-    for (std::int64_t first = 0; first < sequences.count && chunk.sequence < 0;
-         first += kWarpSize) {
-      const std::int64_t s = first + threadIdx.x % kWarpSize;
-      const int mine = s < sequences.count ? static_cast<int>(chunks_of(s)) : 0;
-      int until = mine;  // chunks of the sequences first..s
-      for (int offset = 1; offset < kWarpSize; offset *= 2) {
-        const int before = __shfl_up_sync(kAllLanes, until, offset);
-        if (threadIdx.x % kWarpSize >= offset) until += before;
-      }
-      const unsigned holds = __ballot_sync(kAllLanes, index < until);
-      if (holds) {
-        const int lane = __ffs(static_cast<int>(holds)) - 1;
-        chunk.sequence = first + lane;
-        index -= __shfl_sync(kAllLanes, until - mine, lane);
-      } else {
-        index -= __shfl_sync(kAllLanes, until, kWarpSize - 1);
-      }
-    }
-    if (chunk.sequence < 0) return chunk;
-  }
-  chunk.sequence_end = sequences.end(chunk.sequence);
-  chunk.begin = sequences.begin(chunk.sequence) + index * kChunk;
+  chunk.sequence = s;
+  chunk.index = index;
+  chunk.sequence_end = sequences.end(s);
+  chunk.begin = sequences.begin(s) + std::int64_t{place} * kChunk;
   chunk.end = min(chunk.begin + kChunk, chunk.sequence_end);
-  chunk.after = chunks_of(chunk.sequence) - 1 - index;
+  chunk.after = chunks_of(sequences, s) - 1 - place;
   return chunk;
 }
 
-// The calling warp's tokens of a chunk.
-struct WarpSpan {
-  __device__ explicit WarpSpan(const Chunk& chunk) {
-    start = chunk.begin + threadIdx.x / kWarpSize * kWarpTokens;
-    tokens =
-        static_cast<int>(max(std::int64_t(0), min(chunk.end - start, std::int64_t{kWarpTokens})));
-  }
-
-  std::int64_t start;
-  int tokens;
-};
-
-template <typename T>
-using Pair = Packet<T, kLaneChannels>;
-
-// One lane's two channels of a warp's tokens. Those that are not there read as 0.
-template <typename T>
-__device__ void load_tokens(const Rows<const T>& rows, std::int64_t batch, std::int64_t start,
-                            int tokens, std::int64_t channel, bool exists,
-                            Pair<T> (&packets)[kWarpTokens]) {
+// Of a warp's lanes: the sum of `value` over this lane and those before it.
+__device__ inline int sum_until(int value) {
 #pragma unroll
-  for (int t = 0; t < kWarpTokens; ++t) {
-    packets[t] = {};
-    if (exists && t < tokens) {
-      packets[t] = load_packet<kLaneChannels>(rows.row(batch, start + t) + channel);
-    }
+  for (int offset = 1; offset < kWarpSize; offset *= 2) {
+    const int before = __shfl_up_sync(kAllLanes, value, offset);
+    if (threadIdx.x % kWarpSize >= offset) value += before;
   }
+  return value;
 }
 
-// dt' of the lane's tokens, 0 where there is none.
-template <typename T>
-__device__ void decay_steps(const Pair<T> (&delta)[kWarpTokens], const float (&bias)[kLaneChannels],
-                            int tokens, float (&steps)[kWarpTokens][kLaneChannels]) {
-#pragma unroll
-  for (int t = 0; t < kWarpTokens; ++t) {
-    float values[kLaneChannels];
-    unpack(delta[t], values);
-#pragma unroll
-    for (int c = 0; c < kLaneChannels; ++c) {
-      // R is a sum of thousands of these: an error that all have would add up.
-      steps[t][c] = t < tokens ? softplus(values[c] + bias[c]) : 0;
-    }
+// Chunks of the sequences before s. Called by whole warps.
+__device__ inline std::int64_t chunks_before(const Sequences& sequences, std::int64_t s) {
+  if (!sequences.cu_seqlens) return s * chunks_of(sequences, 0);
+  std::int64_t sum = 0;
+  for (std::int64_t i = threadIdx.x % kWarpSize; i < s; i += kWarpSize) {
+    sum += chunks_of(sequences, i);
   }
+  return warp_sum(sum);
 }
+
+// Chunk number `index`, which is none if there are not so many. Called by whole warps.
+__device__ inline Chunk find_chunk(const Sequences& sequences, std::int64_t index) {
+  if (!sequences.cu_seqlens) {
+    const unsigned each = chunks_of(sequences, 0);
+    const unsigned s = static_cast<unsigned>(index) / each;
+    return make_chunk(sequences, s, index, static_cast<unsigned>(index) % each);
+  }
+  std::int64_t place = index;
+  for (std::int64_t first = 0; first < sequences.count; first += kWarpSize) {
+    const std::int64_t s = first + threadIdx.x % kWarpSize;
+    const int mine = s < sequences.count ? chunks_of(sequences, s) : 0;
+    const int until = sum_until(mine);
+    const unsigned holds = __ballot_sync(kAllLanes, place < until);
+    if (holds) {
+      const int lane = __ffs(static_cast<int>(holds)) - 1;
+      place -= __shfl_sync(kAllLanes, until - mine, lane);
+      return make_chunk(sequences, first + lane, index, static_cast<int>(place));
+    }
+    place -= __shfl_sync(kAllLanes, until, kWarpSize - 1);
+  }
+  return {};
+}
+
+// The chunk of sequence s after which `after` more follow. Called by whole warps.
+__device__ inline Chunk chunk_from_end(const Sequences& sequences, std::int64_t s, int after) {
+  const int place = chunks_of(sequences, s) - 1 - after;
+  if (place < 0) return {};
+  return make_chunk(sequences, s, chunks_before(sequences, s) + place, place);
+}
+
+// One step of a pair of channels; those that are not there read as 0.
+template <typename T>
+__device__ void load_pair(const Rows<const T>& rows, std::int64_t batch, std::int64_t position,
+                          std::int64_t channel, bool exists, float (&values)[kPair]) {
+  Packet<T, kPair> packet{};
+  if (exists) packet = load_packet<kPair>(rows.row(batch, position) + channel);
+  unpack(packet, values);
+}
+
+// Delta of the decay. R is a sum of thousands of these: an error that all have would add up.
+__device__ inline float decay_step(float delta, float bias) { return precise_softplus(delta + bias); }
 
 template <typename T>
 __device__ void load_biases(const InfluenceScoresParams<T>& params, std::int64_t channel,
-                            bool exists, float (&bias)[kLaneChannels],
-                            float (&decay_bias)[kLaneChannels]) {
+                            bool exists, float (&bias)[kPair], float (&decay_bias)[kPair]) {
 #pragma unroll
-  for (int c = 0; c < kLaneChannels; ++c) {
+  for (int c = 0; c < kPair; ++c) {
     bias[c] = exists && params.delta_bias ? params.delta_bias[channel + c] : 0;
     decay_bias[c] = params.decay == InfluenceDecay::kFull ? bias[c] : 0;
   }

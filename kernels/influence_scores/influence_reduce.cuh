@@ -8,7 +8,7 @@
 
 namespace simba::kernels {
 
-__device__ inline bool is_maximum(InfluenceReduction reduction) {
+SIMBA_HOST_DEVICE inline bool is_maximum(InfluenceReduction reduction) {
   return reduction == InfluenceReduction::kMax || reduction == InfluenceReduction::kSignedMax;
 }
 

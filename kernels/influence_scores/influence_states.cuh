@@ -1,9 +1,10 @@
-// The sum over the 16 states in the fast influence kernels,
-//   log2|sum_n +-2^e_n|,   e_n = a[d,n] R_t[d] + log2|C_T[n] B_t[n]|,   a = A log2(e).
+// The sum over the 16 states in the fast influence kernels, of one token per lane:
+//   sum over n of C_T[n] B_t[n] 2^(a[d,n] R),   a = A log2(e).
 //
-// R grows with the distance to the last token, and soon all states but the slowest few are too
-// small to count: the sum stops where no state that is left can reach 2^-27 of the largest term,
-// for which kept[d,n] = max of a[d,n'] over n' >= n bounds them all whatever the order of A.
+// Factored by the slowest state's decay, the sum is of C_T B_t 2^((a - slowest) R), whose powers are
+// at most 1. R grows with the distance to the last token, and soon all states but the slowest few
+// are below 2^-40: those are left out, which counts only where the others' C_T B_t are small too.
+// There, and where numbers leave the ordinary range, the terms' logarithms are taken one by one.
 #pragma once
 
 #include "kernels/cuda/fast_math.cuh"
@@ -11,127 +12,107 @@
 
 namespace simba::kernels::influence {
 
-inline constexpr int kStates = 16;
-inline constexpr float kNegligible = 27;  // bits below the largest term
+inline constexpr float kLeftOut = -40;      // log2 of the powers that are not summed
+inline constexpr float kCounts = 0x1p-13f;  // share of sum |C_T B_t| that the sum's terms must reach
 
-struct ChunkTile {
-  float log2_cb[kChunk][kStates];  // log2|C_T B_t|
-  float largest_cb[kChunk];        // of a token
-  unsigned negative[kChunk];       // bit n: C_T B_t < 0
-  float a[kStates][kChannels];
-  float kept[kStates][kChannels];
-  float totals[kWarps][kChannels];  // of dt' over each warp's tokens
-  double later[kWarps][kChannels];  // parts of the sum of dt' after the chunk
+// C_T B_t of a warp's tokens.
+struct Coefficients {
+  float values[kStates][kWarpSize];
 };
 
-// log2|C_T B_t| of the chunk's tokens, 16 neighbouring threads a token.
-template <typename T>
-__device__ void stage_states(const InfluenceScoresParams<T>& params, ChunkTile& tile,
-                             const Chunk& chunk, std::int64_t batch) {
-  const int n = threadIdx.x % kStates;
-  const float c = to_accumulate(params.C.row(batch, chunk.sequence_end - 1)[n]);
-  for (int t = threadIdx.x / kStates; t < kChunk; t += kThreads / kStates) {
-    const bool exists = chunk.begin + t < chunk.end;
-    const float b = exists ? to_accumulate(params.B.row(batch, chunk.begin + t)[n]) : 0;
-    const float value = log2f(fabsf(c)) + log2f(fabsf(b));
-    float largest = value;
-#pragma unroll
-    for (int offset = 1; offset < kStates; offset *= 2) {
-      largest = max_or_nan(largest, __shfl_xor_sync(kAllLanes, largest, offset));
-    }
-    const unsigned negative = __ballot_sync(kAllLanes, (c < 0) != (b < 0));
-    tile.log2_cb[t][n] = value;
-    if (n == 0) {
-      tile.largest_cb[t] = largest;
-      tile.negative[t] = negative >> (threadIdx.x % kWarpSize) & 0xffffu;
-    }
-  }
-}
-
-template <typename T>
-__device__ void stage_decays(const InfluenceScoresParams<T>& params, ChunkTile& tile,
-                             std::int64_t first_channel) {
-  const std::int64_t channel = first_channel + threadIdx.x;
-  if (threadIdx.x >= kChannels) return;
-  float kept = -infinity<float>();
-#pragma unroll
-  for (int n = kStates - 1; n >= 0; --n) {
-    const float a =
-        channel < params.channels ? params.A[channel * kStates + n] * kLog2E<float> : -1;
-    kept = max_or_nan(kept, a);
-    tile.a[n][threadIdx.x] = a;
-    tile.kept[n][threadIdx.x] = kept;
-  }
-}
-
-// The sum over states as sum * 2^largest, or of nothing but zeros as sum = 0.
-struct Term {
-  float largest;
-  float sum;
+// What a lane knows of its token's coefficients.
+struct Token {
+  std::int64_t batch, position, last;  // position and last of the sequence: in the row
+  bool exists;
+  float size;     // sum |C_T B_t|
+  bool ordinary;  // that is neither tiny nor huge, or is an exact 0
 };
 
-// Of one token in two channels. Called by whole warps, which go on as long as one lane has to.
-__device__ inline void add_states(const ChunkTile& tile, int t, int column,
-                                  const float (&later)[kLaneChannels],
-                                  Term (&terms)[kLaneChannels]) {
-  const unsigned negative = tile.negative[t];
-  const float bound = tile.largest_cb[t] + kNegligible;
+// B and C of the lane's own token into the lane's own column: needs no barrier.
+template <typename T>
+__device__ Token stage_token(const InfluenceScoresParams<T>& params, const Chunk& chunk,
+                             Coefficients& coefficients) {
+  const int lane = threadIdx.x % kWarpSize;
+  Token token{params.sequences.batch(chunk.sequence), chunk.begin + lane, chunk.sequence_end - 1,
+              chunk.begin + lane < chunk.end, 0, true};
+  const T* C = params.C.row(token.batch, token.last);
+  const T* B = params.B.row(token.batch, token.exists ? token.position : token.last);
+  bool zero = true;
 #pragma unroll
-  for (Term& term : terms) term = {-infinity<float>(), 0};
-#pragma unroll 1
   for (int n = 0; n < kStates; ++n) {
-    bool goes_on = n == 0;
-#pragma unroll
-    for (int c = 0; c < kLaneChannels; ++c) {
-      // Not "below": NaN goes on.
-      goes_on |= !(fmaf(tile.kept[n][column + c], later[c], bound) <= terms[c].largest);
-    }
-    if (!__any_sync(kAllLanes, goes_on)) break;
-    const float log2_cb = tile.log2_cb[t][n];
-    const float sign = negative >> n & 1 ? -1.0f : 1.0f;
-#pragma unroll
-    for (int c = 0; c < kLaneChannels; ++c) {
-      const float exponent = fmaf(tile.a[n][column + c], later[c], log2_cb);
-      const float largest = fmaxf(terms[c].largest, exponent);
-      const float factor = factored_exponent(largest);
-      terms[c].sum =
-          terms[c].sum * fast_exp2(terms[c].largest - factor) + sign * fast_exp2(exponent - factor);
-      terms[c].largest = largest;
-    }
+    const float b = to_accumulate(B[n]), c = to_accumulate(C[n]);
+    zero &= b == 0 || c == 0;
+    coefficients.values[n][lane] = b * c;
+    token.size += fabsf(b * c);
   }
+  token.ordinary = (token.size >= 0x1p-40f && token.size <= 0x1p40f) || zero;
+  return token;
 }
 
-// log2|dy| as the reduction takes it: of its square for kL2, -inf for a negative one with
-// kSignedMax.
-__device__ inline float log2_contribution(const Term& term, float log2_dt_u, bool u_negative,
-                                          InfluenceReduction reduction) {
-  const float value = log2_dt_u + factored_exponent(term.largest) + log2f(fabsf(term.sum));
-  const bool negative = u_negative != (term.sum < 0);
-  if (reduction == InfluenceReduction::kSignedMax && negative && value == value) {
-    return -infinity<float>();
-  }
-  return reduction == InfluenceReduction::kL2 ? 2 * value : value;
-}
+// A log2(e) of a pair of channels, a state of one of them each lane.
+struct PairStates {
+  float gap;      // a less the channel's slowest
+  unsigned live;  // states that are summed, of either channel
 
-// What a lane knows of its channels while a warp walks its tokens.
-struct LaneChannels {
-  float bias[kLaneChannels];
-  float slowest[kLaneChannels];  // a of state 0
-  float others[kLaneChannels];   // bound of the other states'
+  // earliest: R of the newest token, the smallest.
+  template <typename T>
+  __device__ PairStates(const InfluenceScoresParams<T>& params, std::int64_t channel,
+                        const float (&slowest)[kPair], const float (&earliest)[kPair]) {
+    const int lane = threadIdx.x % kWarpSize;
+    const bool second = lane >= kStates;
+    const float a = params.A[channel * kStates + lane] * kLog2E<float>;
+    gap = a - (second ? slowest[1] : slowest[0]);
+    // Not "above": NaN is summed.
+    const unsigned both =
+        __ballot_sync(kAllLanes, !(gap * (second ? earliest[1] : earliest[0]) <= kLeftOut));
+    live = (both | both >> kStates) & 0xffffu;
+  }
 };
 
-// log2|dy| where state 0 alone counts and dt |u| is an ordinary number. Says whether that is so.
-__device__ inline bool lone_state(const ChunkTile& tile, int t, const LaneChannels& channels, int c,
-                                  float later, float delta, float u, InfluenceReduction reduction,
-                                  float& value) {
-  const float exponent = fmaf(channels.slowest[c], later, tile.log2_cb[t][0]);
-  const float rest = fmaf(channels.others[c], later, tile.largest_cb[t] + kNegligible);
-  const float dt_u = fast_softplus(delta + channels.bias[c]) * fabsf(u);
-  value = exponent + fast_log2(dt_u);
-  const bool negative = (u < 0) != ((tile.negative[t] & 1) != 0);
-  if (reduction == InfluenceReduction::kSignedMax && negative) value = -infinity<float>();
-  if (reduction == InfluenceReduction::kL2) value *= 2;
-  return rest <= exponent && ((dt_u >= 0x1p-100f && dt_u <= 0x1p100f) || (u == 0 && dt_u == 0));
+struct Sums {
+  float sum[kPair] = {};
+  float size[kPair] = {};  // of the terms' absolute values
+};
+
+// Called by whole warps.
+__device__ inline Sums sum_states(const PairStates& states, const Coefficients& coefficients,
+                                  const float (&R)[kPair]) {
+  const int lane = threadIdx.x % kWarpSize;
+  Sums sums;
+  for (unsigned live = states.live; live != 0; live &= live - 1) {
+    const int n = __ffs(static_cast<int>(live)) - 1;
+    const float coefficient = coefficients.values[n][lane];
+#pragma unroll
+    for (int c = 0; c < kPair; ++c) {
+      const float power = fast_exp2(__shfl_sync(kAllLanes, states.gap, c * kStates + n) * R[c]);
+      sums.sum[c] = fmaf(coefficient, power, sums.sum[c]);
+      sums.size[c] = fmaf(fabsf(coefficient), power, sums.size[c]);
+    }
+  }
+  return sums;
+}
+
+// log2|dy| and its sign, whatever the numbers: the largest term is factored out.
+template <typename T>
+__device__ __noinline__ float log2_of_any(const InfluenceScoresParams<T>& params,
+                                          const Token& token, std::int64_t channel, float R,
+                                          float delta, float u, bool& negative) {
+  const T* B = params.B.row(token.batch, token.position);
+  const T* C = params.C.row(token.batch, token.last);
+  const auto exponent = [&](int n) {
+    const float a = params.A[channel * kStates + n] * kLog2E<float>;
+    return fmaf(a, R, log2f(fabsf(to_accumulate(C[n]))) + log2f(fabsf(to_accumulate(B[n]))));
+  };
+  float largest = -infinity<float>();
+  for (int n = 0; n < kStates; ++n) largest = max_or_nan(largest, exponent(n));
+  const float factor = factored_exponent(largest);
+  float sum = 0;
+  for (int n = 0; n < kStates; ++n) {
+    const float term = exp2f(exponent(n) - factor);
+    sum += (to_accumulate(C[n]) < 0) != (to_accumulate(B[n]) < 0) ? -term : term;
+  }
+  negative = (u < 0) != (sum < 0);
+  return fast_log2_softplus(delta) + log2f(fabsf(u)) + factor + log2f(fabsf(sum));
 }
 
 }  // namespace simba::kernels::influence

@@ -20,6 +20,7 @@ enum class Decays {
   kEqual,
   kFastestFirst,
   kSilentSlowest,  // the slowest state has C = 0
+  kSpread,         // channels whose decays differ by orders of magnitude
 };
 
 struct Case {
@@ -34,6 +35,8 @@ struct Case {
   double delta_mean = 0, delta_deviation = 2;
   double zeros = 0.1;  // share of u, B and C that is 0
   Decays decays = Decays::kRandom;
+  double spikes = 0;      // u is scaled by 2 to the power of this times a normal number
+  bool constant = false;  // all of u, B, C and delta_bias are 1, and delta is delta_mean
 };
 
 template <typename T>
@@ -47,7 +50,10 @@ struct Inputs {
       for (std::size_t i = 0; i < values.size(); ++i) values[i] *= chance[i] >= c.zeros;
       return rounded<T>(values);
     };
-    u = some_zero(random.normal(layout.tokens() * c.channels));
+    u = random.normal(layout.tokens() * c.channels);
+    const std::vector<double> powers = random.normal(std::ssize(u), 0, c.spikes);
+    for (std::size_t i = 0; i < u.size(); ++i) u[i] *= std::exp2(powers[i]);
+    u = some_zero(u);
     delta =
         rounded<T>(random.normal(layout.tokens() * c.channels, c.delta_mean, c.delta_deviation));
     B = some_zero(random.normal(layout.tokens() * c.states));
@@ -58,11 +64,19 @@ struct Inputs {
       if (c.decays == Decays::kEqual) A[i] = -1;
       if (c.decays == Decays::kFastestFirst) A[i] = static_cast<double>(n - c.states);
       if (c.decays == Decays::kSilentSlowest && n == 0) A[i] = -1e-3;
+      if (c.decays == Decays::kSpread) A[i] *= std::pow(10.0, (i / c.states * 7 % 31) / 10.0 - 2);
     }
+    A = rounded<Acc>(A);
     if (c.decays == Decays::kSilentSlowest) {
       for (std::int64_t t = 0; t < layout.tokens(); ++t) C[t * c.states] = 0;
     }
     if (c.delta_bias) delta_bias = rounded<Acc>(random.normal(c.channels, -4, 1));
+    if (c.constant) {
+      for (std::vector<double>* values : {&u, &B, &C, &delta_bias}) {
+        std::fill(values->begin(), values->end(), 1);
+      }
+      std::fill(delta.begin(), delta.end(), c.delta_mean);
+    }
   }
 
   std::vector<double> u, delta, B, C, A, delta_bias;
@@ -275,6 +289,51 @@ const std::vector<Case>& cases() {
              return Layout::packed({300, 1, 0, 128, 129, 5});
            },
        .channels = 64},
+      {.name = "spread_decays",
+       .layout = [] { return Layout::batch_of(1, 700); },
+       .channels = 258,
+       .decays = Decays::kSpread},
+      {.name = "spread_decays_full",
+       .layout = [] { return Layout::batch_of(1, 700); },
+       .channels = 258,
+       .decay = InfluenceDecay::kFull,
+       .decays = Decays::kSpread},
+      {.name = "spread_decays_packed",
+       .layout =
+           [] {
+             return Layout::packed({300, 1, 0, 128, 129, 5, 33, 64, 95, 96, 97});
+           },
+       .channels = 700,
+       .decays = Decays::kSpread},
+      {.name = "spread_decays_signed",
+       .layout = [] { return Layout::batch_of(2, 300); },
+       .channels = 258,
+       .reduction = InfluenceReduction::kSignedMax,
+       .decays = Decays::kSpread},
+      {.name = "spikes",
+       .layout = [] { return Layout::batch_of(1, 700); },
+       .channels = 258,
+       .decays = Decays::kSpread,
+       .spikes = 12},
+      {.name = "all_equal",
+       .layout = [] { return Layout::batch_of(1, 300); },
+       .channels = 258,
+       .decays = Decays::kEqual,
+       .constant = true},
+      {.name = "all_equal_without_decay",
+       .layout = [] { return Layout::batch_of(1, 300); },
+       .channels = 258,
+       .delta_mean = -1e4,
+       .decays = Decays::kEqual,
+       .constant = true},
+      {.name = "silent_slowest_long",
+       .layout = [] { return Layout::batch_of(1, 700); },
+       .channels = 258,
+       .decays = Decays::kSilentSlowest},
+      {.name = "none_many_channels",
+       .layout = [] { return Layout::batch_of(1, 300); },
+       .channels = 700,
+       .decay = InfluenceDecay::kNone},
       {.name = "full_l2_long",
        .layout = [] { return Layout::batch_of(1, 700); },
        .decay = InfluenceDecay::kFull,
