@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/numeric.cuh"
+#include "kernels/cuda/warp.cuh"
 
 namespace simba::kernels {
 
@@ -39,7 +40,7 @@ __device__ inline float softplus_of_exponential(float x, float e) {
   q = fmaf(q, e, 3.332132101e-01f);
   q = fmaf(q, e, -4.999964833e-01f);
   q = fmaf(q, e, 1.0f);
-  return fmaf(q, e, fmaxf(x, 0));
+  return fmaf(q, e, max_or_nan(x, 0.0f));
 }
 
 // log(1 + e^x) within 3e-7 relative down to x = -4 (below, the argument's rounding grows: 2e-6 at
@@ -48,17 +49,16 @@ __device__ inline float fast_softplus(float x) {
   return softplus_of_exponential(x, fast_exp2(-kLog2E<float> * fabsf(x)));
 }
 
-// The same within 3e-7 relative everywhere above -87, errors of either sign: the argument's
-// rounding is made good.
+// The same within 3e-7 relative everywhere above -87, with errors of either sign: what rounding
+// took from the exponential's argument is put back.
 __device__ inline float precise_softplus(float x) {
-  constexpr float kLog2ERest = 1.92596298e-8f;  // log2(e) less its float
+  constexpr float kLog2ERest = 1.92596299e-8f;  // log2(e) less its float
   constexpr float kLn2 = 0.693147181f;
-  const float magnitude = fabsf(x);
+  const float magnitude = fminf(fabsf(x), 200);  // an infinite product would have no rest
   const float exponent = -kLog2E<float> * magnitude;
   const float rest = fmaf(-kLog2ERest, magnitude, fmaf(-kLog2E<float>, magnitude, -exponent));
   const float e = fast_exp2(exponent);
-  // An infinite x has no rest.
-  return softplus_of_exponential(x, magnitude < 128 ? fmaf(e, kLn2 * rest, e) : e);
+  return softplus_of_exponential(x, fmaf(e * rest, kLn2, e));
 }
 
 // log2(softplus(x)) with it, also where softplus(x) underflows.

@@ -97,17 +97,23 @@ __device__ inline Chunk chunk_from_end(const Sequences& sequences, std::int64_t 
   return make_chunk(sequences, s, chunks_before(sequences, s) + place, place);
 }
 
-// One step of a pair of channels; those that are not there read as 0.
+// The chunk's first token among all B * L.
+__device__ inline std::int64_t flat_begin(const Sequences& sequences, const Chunk& chunk) {
+  return sequences.batch(chunk.sequence) * sequences.length + chunk.begin;
+}
+
+// A pair of channels of one step; those that are not there read as 0.
 template <typename T>
-__device__ void load_pair(const Rows<const T>& rows, std::int64_t batch, std::int64_t position,
-                          std::int64_t channel, bool exists, float (&values)[kPair]) {
+__device__ void load_pair(const T* from, bool exists, float (&values)[kPair]) {
   Packet<T, kPair> packet{};
-  if (exists) packet = load_packet<kPair>(rows.row(batch, position) + channel);
+  if (exists) packet = load_packet<kPair>(from);
   unpack(packet, values);
 }
 
 // Delta of the decay. R is a sum of thousands of these: an error that all have would add up.
-__device__ inline float decay_step(float delta, float bias) { return precise_softplus(delta + bias); }
+__device__ inline float decay_step(float delta, float bias) {
+  return precise_softplus(delta + bias);
+}
 
 template <typename T>
 __device__ void load_biases(const InfluenceScoresParams<T>& params, std::int64_t channel,

@@ -2,18 +2,20 @@
 //   log2|dy| = log2(dt_t |u_t|) + the sum over states (influence_states.cuh).
 //
 //   Passes 1, 2: R at every chunk's end, and bounds of the chunk's log2|dy| (influence_totals.cuh).
-//   Pass 3: a warp takes a chunk and some channels, a pair at a time. For a maximum it begins with
-//     the pair of the highest bound and leaves out every pair that cannot reach what each of its
-//     tokens has already. Far from the last token few channels can; near it all must be computed, so
-//     a sequence's last chunks are shared among more warps. Maxima are exact whatever is left out
-//     and do not depend on the order, so scores repeat bit for bit.
+//   For maxima, first guesses of the scores from the channels of the highest bounds.
+//   Pass 3: a warp takes a chunk and some channels, a pair at a time (influence_pairs.cuh). For a
+//     maximum it begins with the pair of the highest bound and leaves out every pair that cannot
+//     reach what each of its tokens has already. Far from the last token few channels can; near it,
+//     and for sums, nearly all must be computed, and a chunk is shared among more warps. Maxima are
+//     exact whatever is left out and do not depend on the order, so scores repeat bit for bit.
 //   Pass 4, for sums: influence_reduce.cuh.
+#include <algorithm>
+
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
+#include "kernels/influence_scores/influence_pairs.cuh"
 #include "kernels/influence_scores/influence_paths.h"
 #include "kernels/influence_scores/influence_reduce.cuh"
-#include "kernels/influence_scores/influence_states.cuh"
-#include "kernels/influence_scores/influence_totals.cuh"
 
 namespace simba::kernels {
 namespace influence {
@@ -21,18 +23,27 @@ namespace {
 
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kNear = 3;  // last chunks of a sequence whose slabs a whole block takes
+constexpr int kNear = 8;  // last chunks of a sequence that are near where R grows as it does
 
-// The blocks of pass 3: first those of near chunks, a slab each, then those of the others, a slab
-// per warp.
+// The blocks of pass 3: first those of near chunks, one slab each, then those of the others, one
+// slab per warp.
 struct Blocks {
-  std::int64_t slabs, near, far;
+  std::int64_t slabs, near_chunks, near, far;
 
   template <typename T>
   explicit Blocks(const InfluenceScoresParams<T>& params)
-      : slabs(ceil_div(params.channels, kSlab)),
-        near(params.sequences.count * kNear * slabs),
-        far(chunk_count(params.sequences) * ceil_div(slabs, kWarps)) {}
+      : slabs(ceil_div(params.channels, kSlab)), far(0) {
+    const std::int64_t longest = ceil_div(params.sequences.length, kChunk);
+    const bool bounded = is_maximum(params.reduction) && params.decay == InfluenceDecay::kNoBias;
+    near_chunks = bounded ? std::min<std::int64_t>(kNear, longest) : longest;
+    if (params.sequences.cu_seqlens && !bounded) {
+      near = chunk_count(params.sequences) * slabs;
+      near_chunks = 0;  // found by number: a packed sequence may be far shorter than the longest
+      return;
+    }
+    near = params.sequences.count * near_chunks * slabs;
+    if (longest > near_chunks) far = chunk_count(params.sequences) * ceil_div(slabs, kWarps);
+  }
 };
 
 // A warp's share of pass 3: pairs first_pair, first_pair + pair_step, ... of a slab.
@@ -49,13 +60,15 @@ struct Share {
     if (near) {
       slab = block % slabs;
       const unsigned place = block / slabs;
-      chunk = chunk_from_end(sequences, place / kNear, static_cast<int>(place % kNear));
+      const auto each = static_cast<unsigned>(blocks.near_chunks);
+      chunk = each == 0 ? find_chunk(sequences, place)
+                        : chunk_from_end(sequences, place / each, static_cast<int>(place % each));
     } else {
       const unsigned groups = (slabs + kWarps - 1) / kWarps;
       const unsigned place = block - static_cast<unsigned>(blocks.near);
       slab = place % groups * kWarps + warp;
       chunk = find_chunk(sequences, place / groups);
-      if (chunk.after < kNear) chunk.sequence = -1;
+      if (chunk.after < blocks.near_chunks) chunk.sequence = -1;
     }
   }
 
@@ -65,12 +78,6 @@ struct Share {
   }
 };
 static_assert(kWarps == 8);
-
-// Floats in the order of signed integers, NaN above all.
-__device__ inline int ordered(float value) {
-  const int bits = __float_as_int(value);
-  return value != value ? 0x7fffffff : bits ^ (bits >> 31 & 0x7fffffff);
-}
 
 // Raises `to` to the larger; NaN is the largest.
 __device__ inline void raise(float* to, float value) {
@@ -108,114 +115,51 @@ class Reduced {
   float largest_, sum_ = 0;
 };
 
-// A pair of channels: loads first, since the next pair's travel while one is computed.
+// Before pass 3, for maxima: a chunk's most promising pair of each eighth of the channels gives
+// scores that rule out most others.
 template <typename T>
-struct PairWork {
-  std::int64_t channel;
-  float delta[kPair], u[kPair];
-
-  __device__ void load(const InfluenceScoresParams<T>& params, const Token& token,
-                       std::int64_t first_channel, int pair) {
-    channel = first_channel + pair * kPair;
-    load_pair(params.delta, token.batch, token.position, channel, token.exists, delta);
-    load_pair(params.u, token.batch, token.position, channel, token.exists, u);
-  }
-};
-
-// The sum of `step` over the lanes after this one, and none of them subtracted.
-__device__ inline float sum_after(float step) {
+__global__ void __launch_bounds__(kThreads)
+    influence_seed_kernel(const __grid_constant__ InfluenceScoresParams<T> params, Totals totals,
+                          bool packets) {
+  __shared__ Coefficients coefficients[kWarps];
+  __shared__ float parts[kWarps][kWarpSize];
+  const Chunk chunk = find_chunk(params.sequences, blockIdx.x);
+  if (!chunk.exists()) return;
+  const int warp = threadIdx.x / kWarpSize;
   const int lane = threadIdx.x % kWarpSize;
-#pragma unroll
-  for (int offset = 1; offset < kWarpSize; offset *= 2) {
-    const float after = __shfl_down_sync(kAllLanes, step, offset);
-    if (lane + offset < kWarpSize) step += after;
+  const Token<T> token = stage_token(params, chunk, packets, coefficients[warp]);
+  std::int64_t channel = threadIdx.x * kPair;
+  int best = ordered(-infinity<float>());
+  for (std::int64_t d = channel; d < params.channels; d += kThreads * kPair) {
+    const int bound = ordered(pair_bound(totals, chunk, params.channels, d));
+    if (bound > best) best = bound, channel = d;
   }
-  const float later = __shfl_down_sync(kAllLanes, step, 1);
-  return lane == kWarpSize - 1 ? 0 : later;
+  const int winner = __ffs(static_cast<int>(
+                         __ballot_sync(kAllLanes, best == __reduce_max_sync(kAllLanes, best)))) -
+                     1;
+  float values[kPair] = {-infinity<float>(), -infinity<float>()};
+  const LanePair own(params, totals, chunk, channel);
+  const std::int64_t chosen = __shfl_sync(kAllLanes, channel, winner);
+  if (chosen < params.channels) {
+    PairWork<T> work;
+    work.load(params, token, chosen);
+    contributions(params, token, coefficients[warp], work, own, winner, infinity<float>(),
+                  -infinity<float>(), values);
+  }
+  parts[warp][lane] = max_or_nan(values[0], values[1]);
+  __syncthreads();
+  if (warp != 0 || !token.exists) return;
+  float value = parts[0][lane];
+#pragma unroll
+  for (int w = 1; w < kWarps; ++w) value = max_or_nan(value, parts[w][lane]);
+  params.scores[flat_begin(params.sequences, chunk) + lane] = value;
 }
 
-// What a lane knows of its pair of channels, handed to all lanes when the pair is computed.
-struct LanePair {
-  float later[kPair], slowest[kPair], bias[kPair];
-  float bound = -infinity<float>();  // of log2|dy| in the chunk
-
-  template <typename T>
-  __device__ LanePair(const InfluenceScoresParams<T>& params, const Totals& totals,
-                      const Chunk& chunk, std::int64_t channel, float size) {
-    float decay_bias[kPair];
-    const bool exists = channel < params.channels;
-    load_biases(params, channel, exists, bias, decay_bias);
-    if (!exists) return;
-    // Far above what rounding can do to a score of this size.
-    constexpr float kSlack = 0x1p-4f, kRelativeSlack = 0x1p-18f;
-#pragma unroll
-    for (int c = 0; c < kPair; ++c) {
-      const std::int64_t place = chunk.index * params.channels + channel + c;
-      later[c] = totals.later[place];
-      slowest[c] = totals.slowest[channel + c];
-      const float decay = slowest[c] * later[c];
-      const float slack = fmaf(fabsf(decay), kRelativeSlack, kSlack);
-      bound = max_or_nan(bound, decay + totals.peak[place] + size + slack);
-    }
-  }
-};
-
-// log2|dy| of the lane's token in a pair of channels, as the reduction takes it: of its square for
-// kL2, -inf for a negative one with kSignedMax.
-template <typename T>
-__device__ void contributions(const InfluenceScoresParams<T>& params, const Token& token,
-                              const Coefficients& coefficients, const PairWork<T>& work,
-                              const LanePair& own, int pair, float (&values)[kPair]) {
-  float later[kPair], slowest[kPair], bias[kPair], R[kPair], size[kPair];
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    later[c] = __shfl_sync(kAllLanes, own.later[c], pair);
-    slowest[c] = __shfl_sync(kAllLanes, own.slowest[c], pair);
-    bias[c] = __shfl_sync(kAllLanes, own.bias[c], pair);
-  }
-  const PairStates states(params, work.channel, slowest, later);
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    const float biased = work.delta[c] + bias[c];
-    if (params.decay == InfluenceDecay::kNone) {
-      R[c] = 0;
-    } else {
-      const bool full = params.decay == InfluenceDecay::kFull;
-      const float step = decay_step(work.delta[c], full ? bias[c] : 0);
-      R[c] = later[c] + sum_after(token.exists ? step : 0);
-    }
-    size[c] = fast_softplus(biased) * fabsf(work.u[c]);
-  }
-  const Sums sums = sum_states(states, coefficients, R);
-  bool ordinary = token.ordinary;
-  bool negative[kPair];
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    values[c] = fmaf(slowest[c], R[c], fast_log2(size[c] * fabsf(sums.sum[c])));
-    negative[c] = (work.u[c] < 0) != (sums.sum[c] < 0);
-    ordinary &= sums.size[c] >= kCounts * token.size &&
-                ((size[c] >= 0x1p-50f && size[c] <= 0x1p50f) || (work.u[c] == 0 && size[c] == 0));
-  }
-  if (!ordinary && token.exists) {
-#pragma unroll
-    for (int c = 0; c < kPair; ++c) {
-      values[c] = log2_of_any(params, token, work.channel + c, R[c], work.delta[c] + bias[c],
-                              work.u[c], negative[c]);
-    }
-  }
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    if (params.reduction == InfluenceReduction::kL2) values[c] *= 2;
-    if (params.reduction == InfluenceReduction::kSignedMax && negative[c] && values[c] == values[c])
-      values[c] = -infinity<float>();
-  }
-}
-
-// Pass 3. Of sums, partial: (B, L, slabs).
+// Pass 3. Of sums, partial: (B, L, slabs). packets: as of stage_token.
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
     influence_scores_kernel(const __grid_constant__ InfluenceScoresParams<T> params, Totals totals,
-                            Blocks blocks, float* partial) {
+                            Blocks blocks, bool packets, float* partial) {
   __shared__ Coefficients coefficients[kWarps];
   __shared__ float parts[kWarps][kWarpSize];
   const int warp = threadIdx.x / kWarpSize;
@@ -224,26 +168,27 @@ __global__ void __launch_bounds__(kThreads)
   const Chunk& chunk = share.chunk;
   if (!chunk.exists() || share.slab >= blocks.slabs) return;  // near: whole blocks alike
   const bool maximum = is_maximum(params.reduction);
-  const Token token = stage_token(params, chunk, coefficients[warp]);
-  const std::int64_t flat = token.batch * params.sequences.length + token.position;
+  const Token<T> token = stage_token(params, chunk, packets, coefficients[warp]);
+  const std::int64_t flat = flat_begin(params.sequences, chunk) + lane;
   const std::int64_t first_channel = share.slab * kSlab;
 
-  // What other warps have found already.
-  float begin = -infinity<float>();
+  // What other warps have found already. Tokens that do not exist never ask for more.
+  float begin = token.exists ? -infinity<float>() : infinity<float>();
   if (maximum && token.exists) begin = __ldcg(params.scores + flat);
-  const float beyond = token.exists ? -infinity<float>() : infinity<float>();
   Reduced reduced(maximum, begin);
-  const float bounded = token.ordinary ? log2f(token.size) : infinity<float>();
-  const LanePair own(params, totals, chunk, first_channel + lane * kPair,
-                     warp_max_or_nan(token.exists ? bounded : -infinity<float>()));
+  const auto enough = [&] { return maximum ? reduced.value() : -infinity<float>(); };
+  const float largest = token.ordinary() ? fast_log2(token.size) : infinity<float>();
+  const float warp_largest = warp_max_or_nan(largest);
+  const LanePair own(params, totals, chunk, first_channel + lane * kPair);
 
   // Pairs that may raise a token: a maximum that is there for every token rules out lower bounds.
   const auto may_raise = [&] {
     if (!maximum) return __ballot_sync(kAllLanes, first_channel + lane * kPair < params.channels);
-    const int lowest = __reduce_min_sync(kAllLanes, ordered(max_or_nan(reduced.value(), beyond)));
-    return __ballot_sync(kAllLanes, ordered(own.bound) > lowest);
+    const int lowest = __reduce_min_sync(kAllLanes, ordered(enough()));
+    return __ballot_sync(kAllLanes, ordered(own.bound + warp_largest) > lowest);
   };
   unsigned left = share.pairs() & may_raise();
+  if (token.audible == 0 && maximum) left = 0;
   const auto highest = [&] {
     const bool candidate = left >> lane & 1;
     const int bound = candidate ? ordered(own.bound) : static_cast<int>(0x80000000);
@@ -252,21 +197,23 @@ __global__ void __launch_bounds__(kThreads)
   };
   int pair = left ? highest() : -1;
   PairWork<T> work;
-  if (pair >= 0) work.load(params, token, first_channel, pair);
+  if (pair >= 0) work.load(params, token, first_channel + pair * kPair);
   while (pair >= 0) {
     left &= ~(1u << pair);
     const int next = __ffs(static_cast<int>(left)) - 1;
     PairWork<T> next_work = work;
-    if (next >= 0) next_work.load(params, token, first_channel, next);
+    if (next >= 0) next_work.load(params, token, first_channel + next * kPair);
     float values[kPair];
-    contributions(params, token, coefficients[warp], work, own, pair, values);
-    reduced.add(values);
-    left &= may_raise();
+    if (contributions(params, token, coefficients[warp], work, own, pair, largest, enough(),
+                      values)) {
+      reduced.add(values);
+      if (maximum) left &= may_raise();
+    }
     pair = next;
     work = next_work;
     if (pair >= 0 && !(left >> pair & 1)) {  // ruled out meanwhile
       pair = __ffs(static_cast<int>(left)) - 1;
-      if (pair >= 0) work.load(params, token, first_channel, pair);
+      if (pair >= 0) work.load(params, token, first_channel + pair * kPair);
     }
   }
 
@@ -311,9 +258,9 @@ bool fast_path_takes(const InfluenceScoresParams<T>& params) {
 template <typename T>
 std::int64_t influence_scratch_fast(const InfluenceScoresParams<T>& params) {
   const std::int64_t tokens = params.batch * params.sequences.length;
-  const std::int64_t partial =
-      is_maximum(params.reduction) ? 0 : tokens * Blocks(params).slabs;
-  return partial + Totals::elements(chunk_count(params.sequences), params.channels);
+  const std::int64_t partial = is_maximum(params.reduction) ? 0 : tokens * Blocks(params).slabs;
+  return partial +
+         Totals::elements(chunk_count(params.sequences), params.sequences.count, params.channels);
 }
 
 template <typename T>
@@ -327,8 +274,15 @@ cudaError_t influence_scores_fast(const InfluenceScoresParams<T>& params, cudaSt
   if (const cudaError_t error = find_totals(params, totals, stream); error != cudaSuccess) {
     return error;
   }
+  const bool packets = takes_packets(params.B, 8) && takes_packets(params.C, 8);
+  if (maximum) {
+    const auto chunks = static_cast<unsigned>(chunk_count(params.sequences));
+    influence_seed_kernel<<<chunks, kThreads, 0, stream>>>(params, totals, packets);
+    if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
+  }
   const auto grid = static_cast<unsigned>(blocks.near + blocks.far);
-  influence_scores_kernel<<<grid, kThreads, 0, stream>>>(params, totals, blocks, params.partial);
+  influence_scores_kernel<<<grid, kThreads, 0, stream>>>(params, totals, blocks, packets,
+                                                         params.partial);
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess || maximum) return error;
   return reduce_influence(params, blocks.slabs, stream);
 }

@@ -1,10 +1,11 @@
 // The sum over the 16 states in the fast influence kernels, of one token per lane:
 //   sum over n of C_T[n] B_t[n] 2^(a[d,n] R),   a = A log2(e).
 //
-// Factored by the slowest state's decay, the sum is of C_T B_t 2^((a - slowest) R), whose powers are
-// at most 1. R grows with the distance to the last token, and soon all states but the slowest few
-// are below 2^-40: those are left out, which counts only where the others' C_T B_t are small too.
-// There, and where numbers leave the ordinary range, the terms' logarithms are taken one by one.
+// Factored by the decay of the slowest state that C_T does not silence, the sum is of
+// C_T B_t 2^((a - slowest) R), whose powers are at most 1. R grows with the distance to the last
+// token, and soon all states but the slowest few are below 2^-40: those are left out, unless C_T
+// B_t of the others are so small that they would count. There, and where numbers leave the ordinary
+// range, the terms' logarithms are taken one by one.
 #pragma once
 
 #include "kernels/cuda/fast_math.cuh"
@@ -12,60 +13,94 @@
 
 namespace simba::kernels::influence {
 
-inline constexpr float kLeftOut = -40;      // log2 of the powers that are not summed
-inline constexpr float kCounts = 0x1p-13f;  // share of sum |C_T B_t| that the sum's terms must reach
+inline constexpr float kLeftOut = -40;    // log2 of the powers that are not summed
+inline constexpr float kNegligible = 27;  // bits below the summed terms
+
+// Floats in the order of signed integers, NaN above all.
+__device__ inline int ordered(float value) {
+  const int bits = __float_as_int(value);
+  return value != value ? 0x7fffffff : bits ^ (bits >> 31 & 0x7fffffff);
+}
+__device__ inline float from_ordered(int bits) {
+  return __int_as_float(bits ^ (bits >> 31 & 0x7fffffff));
+}
 
 // C_T B_t of a warp's tokens.
 struct Coefficients {
   float values[kStates][kWarpSize];
 };
 
-// What a lane knows of its token's coefficients.
+// What a lane knows of its token.
+template <typename T>
 struct Token {
-  std::int64_t batch, position, last;  // position and last of the sequence: in the row
+  const T *delta, *u, *B, *C;  // its rows; C: of the sequence's last token
   bool exists;
-  float size;     // sum |C_T B_t|
-  bool ordinary;  // that is neither tiny nor huge, or is an exact 0
+  unsigned audible = 0;  // bit n: C_T[n] is not 0
+  float size = 0;        // sum |C_T B_t|
+
+  __device__ bool ordinary() const { return size >= 0x1p-40f && size <= 0x1p40f; }
 };
 
-// B and C of the lane's own token into the lane's own column: needs no barrier.
 template <typename T>
-__device__ Token stage_token(const InfluenceScoresParams<T>& params, const Chunk& chunk,
-                             Coefficients& coefficients) {
+__device__ void load_states(const T* from, bool packets, float (&values)[kStates]) {
+  if (packets) {
+#pragma unroll
+    for (int i = 0; i < kStates; i += 8) {
+      float eight[8];
+      unpack(load_packet<8>(from + i), eight);
+#pragma unroll
+      for (int k = 0; k < 8; ++k) values[i + k] = eight[k];
+    }
+  } else {
+#pragma unroll
+    for (int n = 0; n < kStates; ++n) values[n] = to_accumulate(from[n]);
+  }
+}
+
+// The lane's own token; a lane without one stands for the chunk's last. Its coefficients go into
+// the lane's own column: needs no barrier. packets: rows of B and C can be loaded eight elements at
+// a time.
+template <typename T>
+__device__ Token<T> stage_token(const InfluenceScoresParams<T>& params, const Chunk& chunk,
+                                bool packets, Coefficients& coefficients) {
   const int lane = threadIdx.x % kWarpSize;
-  Token token{params.sequences.batch(chunk.sequence), chunk.begin + lane, chunk.sequence_end - 1,
-              chunk.begin + lane < chunk.end, 0, true};
-  const T* C = params.C.row(token.batch, token.last);
-  const T* B = params.B.row(token.batch, token.exists ? token.position : token.last);
-  bool zero = true;
+  const std::int64_t batch = params.sequences.batch(chunk.sequence);
+  const std::int64_t position = min(chunk.begin + lane, chunk.end - 1);
+  Token<T> token{params.delta.row(batch, position), params.u.row(batch, position),
+                 params.B.row(batch, position), params.C.row(batch, chunk.sequence_end - 1),
+                 chunk.begin + lane < chunk.end};
+  float B[kStates], C[kStates];
+  load_states(token.C, packets, C);
+  load_states(token.B, packets, B);
 #pragma unroll
   for (int n = 0; n < kStates; ++n) {
-    const float b = to_accumulate(B[n]), c = to_accumulate(C[n]);
-    zero &= b == 0 || c == 0;
-    coefficients.values[n][lane] = b * c;
-    token.size += fabsf(b * c);
+    token.audible |= (C[n] != 0 ? 1u : 0u) << n;
+    const float product = C[n] * B[n];
+    coefficients.values[n][lane] = product;
+    token.size += fabsf(product);
   }
-  token.ordinary = (token.size >= 0x1p-40f && token.size <= 0x1p40f) || zero;
   return token;
 }
 
-// A log2(e) of a pair of channels, a state of one of them each lane.
+// The decays of a pair of channels, a state of one of them each lane.
 struct PairStates {
-  float gap;      // a less the channel's slowest
-  unsigned live;  // states that are summed, of either channel
+  float gap;         // a less the channel's slowest
+  unsigned live;     // states that are summed, of either channel
+  float negligible;  // share of sum |C_T B_t| that the summed terms must reach, or more are needed
 
-  // earliest: R of the newest token, the smallest.
-  template <typename T>
-  __device__ PairStates(const InfluenceScoresParams<T>& params, std::int64_t channel,
-                        const float (&slowest)[kPair], const float (&earliest)[kPair]) {
+  // a: this lane's. earliest: R of the newest token, the smallest.
+  __device__ PairStates(float a, unsigned audible, const float (&slowest)[kPair],
+                        const float (&earliest)[kPair]) {
     const int lane = threadIdx.x % kWarpSize;
     const bool second = lane >= kStates;
-    const float a = params.A[channel * kStates + lane] * kLog2E<float>;
     gap = a - (second ? slowest[1] : slowest[0]);
-    // Not "above": NaN is summed.
-    const unsigned both =
-        __ballot_sync(kAllLanes, !(gap * (second ? earliest[1] : earliest[0]) <= kLeftOut));
+    const float exponent = gap * (second ? earliest[1] : earliest[0]);
+    const bool heard = audible >> lane % kStates & 1;
+    const bool summed = heard && !(exponent <= kLeftOut);  // NaN is summed
+    const unsigned both = __ballot_sync(kAllLanes, summed);
     live = (both | both >> kStates) & 0xffffu;
+    const int left_out = ordered(heard && !summed ? exponent : -infinity<float>());
+    negligible = fast_exp2(kNegligible + from_ordered(__reduce_max_sync(kAllLanes, left_out)));
   }
 };
 
@@ -92,16 +127,14 @@ __device__ inline Sums sum_states(const PairStates& states, const Coefficients& 
   return sums;
 }
 
-// log2|dy| and its sign, whatever the numbers: the largest term is factored out.
+// log2|dy| and its sign, whatever the numbers: the largest term is factored out. delta: with bias.
+// A: of the channel.
 template <typename T>
-__device__ __noinline__ float log2_of_any(const InfluenceScoresParams<T>& params,
-                                          const Token& token, std::int64_t channel, float R,
+__device__ __noinline__ float log2_of_any(const float* A, const T* B, const T* C, float R,
                                           float delta, float u, bool& negative) {
-  const T* B = params.B.row(token.batch, token.position);
-  const T* C = params.C.row(token.batch, token.last);
   const auto exponent = [&](int n) {
-    const float a = params.A[channel * kStates + n] * kLog2E<float>;
-    return fmaf(a, R, log2f(fabsf(to_accumulate(C[n]))) + log2f(fabsf(to_accumulate(B[n]))));
+    return fmaf(A[n] * kLog2E<float>, R,
+                log2f(fabsf(to_accumulate(C[n]))) + log2f(fabsf(to_accumulate(B[n]))));
   };
   float largest = -infinity<float>();
   for (int n = 0; n < kStates; ++n) largest = max_or_nan(largest, exponent(n));

@@ -1,8 +1,9 @@
 // What the fast influence kernels know of each chunk and channel before they compute a score:
 //   later  R at the chunk's end: the sum of dt' over every token of the sequence after the chunk
 //   peak   a bound of log2(dt_t |u_t|) over the chunk's tokens
-// and of each channel: slowest, the largest A log2(e) of its states. Since R only grows towards
-// older tokens and A is negative, the chunk's log2|dy| are at most
+// and of each sequence and channel: slowest, the largest A log2(e) of the states that C_T does not
+// silence. Since R only grows towards older tokens and A is negative, the chunk's log2|dy| are at
+// most
 //   slowest later + peak + log2 of the sum over n of |C_T[n] B_t[n]|.
 #pragma once
 
@@ -14,12 +15,12 @@ namespace simba::kernels::influence {
 struct Totals {
   float* later;    // (chunks, D)
   float* peak;     // (chunks, D)
-  float* slowest;  // (D)
+  float* slowest;  // (S, D)
 
   Totals(float* memory, std::int64_t chunks, std::int64_t channels)
       : later(memory), peak(memory + chunks * channels), slowest(peak + chunks * channels) {}
-  static std::int64_t elements(std::int64_t chunks, std::int64_t channels) {
-    return (2 * chunks + 1) * channels;
+  static std::int64_t elements(std::int64_t chunks, std::int64_t sequences, std::int64_t channels) {
+    return (2 * chunks + sequences) * channels;
   }
 };
 
@@ -40,46 +41,39 @@ struct Extent {
   }
 };
 
-// The sums of dt' and the peaks; a block has a chunk of a slab of channels, its warps 8 tokens each.
-// Before maxima: scores of -inf, which the last kernel raises.
+// The sums of dt' and the peaks; a block has a chunk of a slab of channels, its warps 8 tokens
+// each. Before maxima: scores of -inf, which the last kernel raises.
 template <typename T>
 __global__ void __launch_bounds__(kTotalsThreads)
     influence_totals_kernel(InfluenceScoresParams<T> params, Totals totals) {
   __shared__ Extent extents[kTotalsWarps][kSlab];
   const std::int64_t first_channel = std::int64_t{blockIdx.y} * kSlab;
-  if (blockIdx.x == 0 && threadIdx.x < kSlab && first_channel + threadIdx.x < params.channels) {
-    const std::int64_t channel = first_channel + threadIdx.x;
-    float slowest = -infinity<float>();
-#pragma unroll
-    for (int n = 0; n < kStates; ++n) {
-      slowest = max_or_nan(slowest, params.A[channel * kStates + n] * kLog2E<float>);
-    }
-    totals.slowest[channel] = slowest;
-  }
   const Chunk chunk = find_chunk(params.sequences, blockIdx.x);
   if (!chunk.exists()) return;
   const int warp = threadIdx.x / kWarpSize;
   const int lane = threadIdx.x % kWarpSize;
   const std::int64_t batch = params.sequences.batch(chunk.sequence);
-  if (blockIdx.y == 0 && threadIdx.x < chunk.tokens()) {
-    params.scores[batch * params.sequences.length + chunk.begin + threadIdx.x] = -infinity<float>();
-  }
 
   const std::int64_t channel = first_channel + lane * kPair;
   const bool exists = channel < params.channels;
   float bias[kPair], decay_bias[kPair];
   load_biases(params, channel, exists, bias, decay_bias);
-  const std::int64_t start = chunk.begin + warp * kWarpTokens;
+  const int start = warp * kWarpTokens;
+  const int tokens = exists ? chunk.tokens() - start : 0;
+  const T* delta_row = params.delta.row(batch, chunk.begin + start) + channel;
+  const T* u_row = params.u.row(batch, chunk.begin + start) + channel;
   float delta[kWarpTokens][kPair], u[kWarpTokens][kPair];
 #pragma unroll
   for (int t = 0; t < kWarpTokens; ++t) {
-    load_pair(params.delta, batch, start + t, channel, exists && start + t < chunk.end, delta[t]);
-    load_pair(params.u, batch, start + t, channel, exists && start + t < chunk.end, u[t]);
+    load_pair(delta_row, t < tokens, delta[t]);
+    load_pair(u_row, t < tokens, u[t]);
+    delta_row += params.delta.row_stride;
+    u_row += params.u.row_stride;
   }
   Extent extent[kPair];
 #pragma unroll
   for (int t = 0; t < kWarpTokens; ++t) {
-    if (start + t >= chunk.end) break;
+    if (t >= tokens) break;
 #pragma unroll
     for (int c = 0; c < kPair; ++c) {
       extent[c].add({decay_step(delta[t][c], decay_bias[c]), delta[t][c], fabsf(u[t][c])});
@@ -115,6 +109,16 @@ __global__ void __launch_bounds__(kSuffixWarps* kWarpSize)
   const std::int64_t s = blockIdx.x;
   const int chunks = chunks_of(params.sequences, s);
   float* sum = totals.later + chunks_before(params.sequences, s) * params.channels + channel;
+  if (warp == 0 && exists && chunks > 0) {
+    const T* C = params.C.row(params.sequences.batch(s), params.sequences.end(s) - 1);
+    float slowest = -infinity<float>();
+#pragma unroll
+    for (int n = 0; n < kStates; ++n) {
+      const float a = params.A[channel * kStates + n] * kLog2E<float>;
+      if (to_accumulate(C[n]) != 0) slowest = max_or_nan(slowest, a);
+    }
+    totals.slowest[s * params.channels + channel] = slowest == -infinity<float>() ? 0 : slowest;
+  }
 
   constexpr int kTogether = 8;  // loads in flight
   const int each = (chunks + kSuffixWarps - 1) / kSuffixWarps;
@@ -159,7 +163,7 @@ cudaError_t find_totals(const InfluenceScoresParams<T>& params, const Totals& to
     return static_cast<unsigned>(ceil_div(params.channels, std::int64_t{channels}));
   };
   influence_totals_kernel<<<dim3(chunks, blocks(kSlab)), kTotalsThreads, 0, stream>>>(params,
-                                                                                    totals);
+                                                                                      totals);
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
   const auto sequences = static_cast<unsigned>(params.sequences.count);
   influence_suffix_kernel<<<dim3(sequences, blocks(kWarpSize)), kSuffixWarps * kWarpSize, 0,

@@ -323,7 +323,7 @@ const std::vector<Case>& cases() {
       {.name = "all_equal_without_decay",
        .layout = [] { return Layout::batch_of(1, 300); },
        .channels = 258,
-       .delta_mean = -1e4,
+       .delta_mean = -8192,
        .decays = Decays::kEqual,
        .constant = true},
       {.name = "silent_slowest_long",
