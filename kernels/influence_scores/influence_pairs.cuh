@@ -12,14 +12,17 @@ template <typename T>
 struct PairWork {
   std::int64_t channel;
   float delta[kPair], u[kPair];
-  float a;  // of one state of one channel
+  float a;     // of one state of one channel
+  float bias;  // of one channel
 
   __device__ void load(const InfluenceScoresParams<T>& params, const Token<T>& token,
                        std::int64_t first_channel) {
     channel = first_channel;
     load_pair(token.delta + channel, token.exists, delta);
     load_pair(token.u + channel, token.exists, u);
-    a = params.A[channel * kStates + threadIdx.x % kWarpSize] * kLog2E<float>;
+    const int lane = threadIdx.x % kWarpSize;
+    a = params.A[channel * kStates + lane] * kLog2E<float>;
+    bias = params.delta_bias ? params.delta_bias[channel + lane % kPair] : 0;
   }
 };
 
@@ -41,39 +44,31 @@ __device__ inline float bound_of(float decay, float peak) {
   return decay + peak + fmaf(fabsf(decay), 0x1p-18f, 0x1p-4f);
 }
 
-__device__ inline float pair_bound(const Totals& totals, const Chunk& chunk, std::int64_t channels,
-                                   std::int64_t channel) {
-  const std::int64_t place = chunk.index * channels + channel;
-  const float* slowest = totals.slowest + chunk.sequence * channels + channel;
-  float bound = -infinity<float>();
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    bound =
-        max_or_nan(bound, bound_of(slowest[c] * totals.later[place + c], totals.peak[place + c]));
-  }
-  return bound;
-}
-
-// What a lane knows of its pair of channels, handed to all lanes when the pair is computed.
+// What a lane knows of its pair of channels, handed to all lanes when the pair is computed. Nothing
+// of channels that do not exist.
 struct LanePair {
-  float later[kPair], slowest[kPair], bias[kPair], peak[kPair];
-  float bound = -infinity<float>();  // bound_of, for the whole chunk
+  float later[kPair], peak[kPair], slowest[kPair];
+  float bound;  // bound_of, for the whole chunk; -inf where the pair does not exist
 
-  template <typename T>
-  __device__ LanePair(const InfluenceScoresParams<T>& params, const Totals& totals,
-                      const Chunk& chunk, std::int64_t channel) {
-    float decay_bias[kPair];
-    const bool exists = channel < params.channels;
-    load_biases(params, channel, exists, bias, decay_bias);
+  __device__ LanePair(const Totals& totals, const Chunk& chunk, std::int64_t channels,
+                      std::int64_t channel)
+      : bound(-infinity<float>()) {
+    if (channel >= channels) return;
+    const std::int64_t place = chunk.index * channels + channel;
+    load(totals.later + place, later);
+    load(totals.peak + place, peak);
+    load(totals.slowest + chunk.sequence * channels + channel, slowest);
 #pragma unroll
     for (int c = 0; c < kPair; ++c) {
-      if (!exists) break;
-      const std::int64_t place = chunk.index * params.channels + channel + c;
-      later[c] = totals.later[place];
-      peak[c] = totals.peak[place];
-      slowest[c] = totals.slowest[chunk.sequence * params.channels + channel + c];
       bound = max_or_nan(bound, bound_of(slowest[c] * later[c], peak[c]));
     }
+  }
+
+ private:
+  // Channels are even: 8-byte loads.
+  __device__ static void load(const float* from, float (&values)[kPair]) {
+    const float2 two = *reinterpret_cast<const float2*>(from);
+    values[0] = two.x, values[1] = two.y;
   }
 };
 
@@ -91,7 +86,7 @@ __device__ bool contributions(const InfluenceScoresParams<T>& params, const Toke
   for (int c = 0; c < kPair; ++c) {
     later[c] = __shfl_sync(kAllLanes, own.later[c], pair);
     slowest[c] = __shfl_sync(kAllLanes, own.slowest[c], pair);
-    bias[c] = __shfl_sync(kAllLanes, own.bias[c], pair);
+    bias[c] = __shfl_sync(kAllLanes, work.bias, c);
     const float peak = __shfl_sync(kAllLanes, own.peak[c], pair);
     if (params.decay == InfluenceDecay::kNone) {
       R[c] = 0;

@@ -129,16 +129,16 @@ __global__ void __launch_bounds__(kThreads)
   const int lane = threadIdx.x % kWarpSize;
   const Token<T> token = stage_token(params, chunk, packets, coefficients[warp]);
   std::int64_t channel = threadIdx.x * kPair;
-  int best = ordered(-infinity<float>());
+  LanePair own(totals, chunk, params.channels, channel);
+#pragma unroll 4
   for (std::int64_t d = channel; d < params.channels; d += kThreads * kPair) {
-    const int bound = ordered(pair_bound(totals, chunk, params.channels, d));
-    if (bound > best) best = bound, channel = d;
+    const LanePair other(totals, chunk, params.channels, d);
+    if (ordered(other.bound) > ordered(own.bound)) own = other, channel = d;
   }
-  const int winner = __ffs(static_cast<int>(
-                         __ballot_sync(kAllLanes, best == __reduce_max_sync(kAllLanes, best)))) -
-                     1;
+  const int best = __reduce_max_sync(kAllLanes, ordered(own.bound));
+  const int winner =
+      __ffs(static_cast<int>(__ballot_sync(kAllLanes, ordered(own.bound) == best))) - 1;
   float values[kPair] = {-infinity<float>(), -infinity<float>()};
-  const LanePair own(params, totals, chunk, channel);
   const std::int64_t chosen = __shfl_sync(kAllLanes, channel, winner);
   if (chosen < params.channels) {
     PairWork<T> work;
@@ -148,11 +148,18 @@ __global__ void __launch_bounds__(kThreads)
   }
   parts[warp][lane] = max_or_nan(values[0], values[1]);
   __syncthreads();
-  if (warp != 0 || !token.exists) return;
+  if (warp != 0) return;
   float value = parts[0][lane];
 #pragma unroll
   for (int w = 1; w < kWarps; ++w) value = max_or_nan(value, parts[w][lane]);
-  params.scores[flat_begin(params.sequences, chunk) + lane] = value;
+  if (token.exists) params.scores[flat_begin(params.sequences, chunk) + lane] = value;
+  const float lowest = from_ordered(
+      __reduce_min_sync(kAllLanes, token.exists ? ordered(value) : ordered(infinity<float>())));
+  const float hurdle = lowest - warp_max_or_nan(token.largest());
+  // Of infinities nothing is known.
+  if (lane == 0) {
+    totals.hurdle[chunk.index] = hurdle == hurdle || lowest != lowest ? hurdle : -infinity<float>();
+  }
 }
 
 // Pass 3. Of sums, partial: (B, L, slabs). packets: as of stage_token.
@@ -168,26 +175,30 @@ __global__ void __launch_bounds__(kThreads)
   const Chunk& chunk = share.chunk;
   if (!chunk.exists() || share.slab >= blocks.slabs) return;  // near: whole blocks alike
   const bool maximum = is_maximum(params.reduction);
+  const std::int64_t first_channel = share.slab * kSlab;
+  const std::int64_t own_channel = first_channel + lane * kPair;
+  const LanePair own(totals, chunk, params.channels, own_channel);
+  const bool hopeful = !maximum || ordered(own.bound) > ordered(totals.hurdle[chunk.index]);
+  unsigned left =
+      share.pairs() & __ballot_sync(kAllLanes, own_channel < params.channels && hopeful);
+  if (share.near ? !__syncthreads_or(left != 0) : left == 0) return;
+
   const Token<T> token = stage_token(params, chunk, packets, coefficients[warp]);
   const std::int64_t flat = flat_begin(params.sequences, chunk) + lane;
-  const std::int64_t first_channel = share.slab * kSlab;
-
   // What other warps have found already. Tokens that do not exist never ask for more.
   float begin = token.exists ? -infinity<float>() : infinity<float>();
   if (maximum && token.exists) begin = __ldcg(params.scores + flat);
   Reduced reduced(maximum, begin);
   const auto enough = [&] { return maximum ? reduced.value() : -infinity<float>(); };
-  const float largest = token.ordinary() ? fast_log2(token.size) : infinity<float>();
+  const float largest = token.largest();
   const float warp_largest = warp_max_or_nan(largest);
-  const LanePair own(params, totals, chunk, first_channel + lane * kPair);
-
   // Pairs that may raise a token: a maximum that is there for every token rules out lower bounds.
   const auto may_raise = [&] {
-    if (!maximum) return __ballot_sync(kAllLanes, first_channel + lane * kPair < params.channels);
+    if (!maximum) return kAllLanes;
     const int lowest = __reduce_min_sync(kAllLanes, ordered(enough()));
     return __ballot_sync(kAllLanes, ordered(own.bound + warp_largest) > lowest);
   };
-  unsigned left = share.pairs() & may_raise();
+  left &= may_raise();
   if (token.audible == 0 && maximum) left = 0;
   const auto highest = [&] {
     const bool candidate = left >> lane & 1;
@@ -255,11 +266,17 @@ bool fast_path_takes(const InfluenceScoresParams<T>& params) {
          fits_grid(blocks.near + blocks.far, 1);
 }
 
+// Partial sums before the totals, whose pairs must stay aligned.
+template <typename T>
+std::int64_t partial_elements(const InfluenceScoresParams<T>& params) {
+  if (is_maximum(params.reduction)) return 0;
+  const std::int64_t tokens = params.batch * params.sequences.length;
+  return ceil_div(tokens * Blocks(params).slabs, kPair) * kPair;
+}
+
 template <typename T>
 std::int64_t influence_scratch_fast(const InfluenceScoresParams<T>& params) {
-  const std::int64_t tokens = params.batch * params.sequences.length;
-  const std::int64_t partial = is_maximum(params.reduction) ? 0 : tokens * Blocks(params).slabs;
-  return partial +
+  return partial_elements(params) +
          Totals::elements(chunk_count(params.sequences), params.sequences.count, params.channels);
 }
 
@@ -267,10 +284,8 @@ template <typename T>
 cudaError_t influence_scores_fast(const InfluenceScoresParams<T>& params, cudaStream_t stream) {
   const Blocks blocks(params);
   const bool maximum = is_maximum(params.reduction);
-  // influence_reduce_kernel reads the partial sums from the scratch's begin.
-  const std::int64_t tokens = params.batch * params.sequences.length;
-  const Totals totals(params.partial + (maximum ? 0 : tokens * blocks.slabs),
-                      chunk_count(params.sequences), params.channels);
+  const Totals totals(params.partial + partial_elements(params), chunk_count(params.sequences),
+                      params.sequences.count, params.channels);
   if (const cudaError_t error = find_totals(params, totals, stream); error != cudaSuccess) {
     return error;
   }

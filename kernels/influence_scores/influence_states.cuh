@@ -39,6 +39,8 @@ struct Token {
   float size = 0;        // sum |C_T B_t|
 
   __device__ bool ordinary() const { return size >= 0x1p-40f && size <= 0x1p40f; }
+  // log2(size), or more.
+  __device__ float largest() const { return ordinary() ? fast_log2(size) : infinity<float>(); }
 };
 
 template <typename T>

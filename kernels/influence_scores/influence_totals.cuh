@@ -5,6 +5,7 @@
 // silence. Since R only grows towards older tokens and A is negative, the chunk's log2|dy| are at
 // most
 //   slowest later + peak + log2 of the sum over n of |C_T[n] B_t[n]|.
+// Channels for which slowest later + peak is not above the chunk's hurdle raise none of its scores.
 #pragma once
 
 #include "kernels/cuda/fast_math.cuh"
@@ -16,11 +17,15 @@ struct Totals {
   float* later;    // (chunks, D)
   float* peak;     // (chunks, D)
   float* slowest;  // (S, D)
+  float* hurdle;   // (chunks)
 
-  Totals(float* memory, std::int64_t chunks, std::int64_t channels)
-      : later(memory), peak(memory + chunks * channels), slowest(peak + chunks * channels) {}
+  Totals(float* memory, std::int64_t chunks, std::int64_t sequences, std::int64_t channels)
+      : later(memory),
+        peak(later + chunks * channels),
+        slowest(peak + chunks * channels),
+        hurdle(slowest + sequences * channels) {}
   static std::int64_t elements(std::int64_t chunks, std::int64_t sequences, std::int64_t channels) {
-    return (2 * chunks + sequences) * channels;
+    return (2 * chunks + sequences) * channels + chunks;
   }
 };
 
