@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include "kernels/cuda/device.h"
+
 namespace simba::kernels {
 
 // kernel<<<grid, threads, shared, stream>>>(arguments...), beginning while the kernel before it
@@ -14,10 +16,6 @@ template <typename... Parameters, typename... Arguments>
 cudaError_t launch_dependent(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
                              std::size_t shared, cudaStream_t stream,
                              const Arguments&... arguments) {
-  // Of the code in use: a newer device may run code that was compiled for an older one.
-  cudaFuncAttributes code{};
-  const cudaError_t error = cudaFuncGetAttributes(&code, reinterpret_cast<const void*>(kernel));
-  if (error != cudaSuccess) return error;
   cudaLaunchAttribute early{};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;
@@ -27,7 +25,7 @@ cudaError_t launch_dependent(void (*kernel)(Parameters...), dim3 grid, unsigned 
   config.dynamicSmemBytes = shared;
   config.stream = stream;
   config.attrs = &early;
-  config.numAttrs = code.ptxVersion >= 90 ? 1 : 0;
+  config.numAttrs = code_capability(kernel) >= 90 ? 1 : 0;
   return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
 }
 

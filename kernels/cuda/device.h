@@ -1,4 +1,4 @@
-// The current device.
+// The current device, and the code that it runs.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -13,6 +13,16 @@ inline int device_capability() {
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
   return known ? 10 * major + minor : 0;
+}
+
+// The same of the code that the device would run of a kernel: a newer device can run code compiled
+// for an older one. 0 where it has none.
+template <typename... Parameters>
+int code_capability(void (*kernel)(Parameters...)) {
+  cudaFuncAttributes code{};
+  const bool known =
+      cudaFuncGetAttributes(&code, reinterpret_cast<const void*>(kernel)) == cudaSuccess;
+  return known ? code.ptxVersion : 0;
 }
 
 // 0 where there is no device.

@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(kThreads)
     const LanePair other(totals, chunk, params.channels, d);
     if (ordered(other.bound) > ordered(own.bound)) own = other, channel = d;
   }
-  const int best = __reduce_max_sync(kAllLanes, ordered(own.bound));
+  const int best = warp_max(ordered(own.bound));
   const int winner =
       __ffs(static_cast<int>(__ballot_sync(kAllLanes, ordered(own.bound) == best))) - 1;
   float values[kPair] = {-infinity<float>(), -infinity<float>()};
@@ -153,8 +153,8 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
   for (int w = 1; w < kWarps; ++w) value = max_or_nan(value, parts[w][lane]);
   if (token.exists) params.scores[flat_begin(params.sequences, chunk) + lane] = value;
-  const float lowest = from_ordered(
-      __reduce_min_sync(kAllLanes, token.exists ? ordered(value) : ordered(infinity<float>())));
+  const float lowest =
+      from_ordered(warp_min(token.exists ? ordered(value) : ordered(infinity<float>())));
   const float hurdle = lowest - warp_max_or_nan(token.largest());
   // Of infinities nothing is known.
   if (lane == 0) {
@@ -195,7 +195,7 @@ __global__ void __launch_bounds__(kThreads)
   // Pairs that may raise a token: a maximum that is there for every token rules out lower bounds.
   const auto may_raise = [&] {
     if (!maximum) return kAllLanes;
-    const int lowest = __reduce_min_sync(kAllLanes, ordered(enough()));
+    const int lowest = warp_min(ordered(enough()));
     return __ballot_sync(kAllLanes, ordered(own.bound + warp_largest) > lowest);
   };
   left &= may_raise();
@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto highest = [&] {
     const bool candidate = left >> lane & 1;
     const int bound = candidate ? ordered(own.bound) : static_cast<int>(0x80000000);
-    const int best = __reduce_max_sync(kAllLanes, bound);
+    const int best = warp_max(bound);
     return __ffs(static_cast<int>(__ballot_sync(kAllLanes, candidate && bound == best))) - 1;
   };
   int pair = left ? highest() : -1;

@@ -102,7 +102,7 @@ struct PairStates {
     const unsigned both = __ballot_sync(kAllLanes, summed);
     live = (both | both >> kStates) & 0xffffu;
     const int left_out = ordered(heard && !summed ? exponent : -infinity<float>());
-    negligible = fast_exp2(kNegligible + from_ordered(__reduce_max_sync(kAllLanes, left_out)));
+    negligible = fast_exp2(kNegligible + from_ordered(warp_max(left_out)));
   }
 };
 

@@ -101,12 +101,7 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   if (!states || params.sequences.length > kLongest) return false;
   if (device_capability() < 90) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
-  static const bool compiled = [] {
-    cudaFuncAttributes attributes{};
-    return cudaFuncGetAttributes(&attributes, selective_scan_sm90_kernel<T, ScanOf40, true>) ==
-               cudaSuccess &&
-           attributes.ptxVersion >= 90;
-  }();
+  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40, true>) >= 90;
   return compiled;
 }
 
