@@ -2,12 +2,11 @@
 // a stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/dependent_launch.cuh"
-#include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/gemv.h"
 #include "kernels/gemv/row_product.cuh"
-#include "kernels/gemv/row_stream.cuh"
 #include "kernels/in_proj_step/in_proj_step_cuda.h"
 
 namespace simba::kernels {
@@ -70,27 +69,7 @@ __device__ void convolve(const InProjStepParams<T>& params, std::int64_t s, std:
   params.u[s * params.channels + channel] = round_to<T>(silu(sum));
 }
 
-// What becomes of one row of in_proj, given this lane's part of its sums.
-template <typename T, int kRows>
-__device__ void finish_row(const InProjStepParams<T>& params, std::int64_t row,
-                           const float (&sums)[kRows]) {
-  const int lane = threadIdx.x % kWarpSize;
-  float mine = 0;  // lane s keeps the sum of sequence s
-#pragma unroll
-  for (int s = 0; s < kRows; ++s) {
-    const float sum = warp_sum(sums[s]);
-    if (lane == s) mine = sum;
-  }
-  if (lane >= params.rows) return;
-  if (row < params.channels) {
-    convolve(params, lane, row, round_to<T>(mine));
-  } else {
-    params.z[lane * params.channels + row - params.channels] = round_to<T>(mine);
-  }
-}
-
-// kStreams: in_proj's rows are 16-byte aligned.
-template <typename T, bool kStreams, int kRows>
+template <typename T, int kCount, int kRows>
 __global__ void __launch_bounds__(kThreads)
     in_proj_step_kernel(InProjStepParams<T> params, std::int64_t block_rows) {
   extern __shared__ uint4 shared[];
@@ -99,46 +78,70 @@ __global__ void __launch_bounds__(kThreads)
   let_next_kernel_begin();
   const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * block_rows;
-  const std::int64_t end = min(begin + block_rows, 2 * params.channels);
+  const std::int64_t all = 2 * params.channels;
+  const std::int64_t end = begin + block_rows < all ? begin + block_rows : all;
   const auto rows = static_cast<int>(params.rows);
-  if constexpr (kStreams) {
-    __shared__ WarpRing<T> rings[kWarps];
-    RowStream<T, kRows> stream(rings[warp], params.in_proj, params.d_model, begin + warp, kWarps,
-                               end, lane, kWarpSize);
-    wait_for_kernel_before();
-    normalise(params, normed, of_warps);
-    stream.run(normed, rows,
-               [&](std::int64_t row, const float(&sums)[kRows]) { finish_row(params, row, sums); });
-  } else {
-    wait_for_kernel_before();
-    normalise(params, normed, of_warps);
-    for (std::int64_t row = begin + warp; row < end; row += kWarps) {
-      RowProduct<T, 1, kRows> product(params.in_proj + row * params.d_model, params.d_model, lane,
-                                      kWarpSize);
-      product.fetch();
-      float sums[kRows] = {};
-      product.add(normed, params.d_model, rows, sums);
-      finish_row(params, row, sums);
+  const auto product_of = [&](std::int64_t row) {
+    const bool exists = row < end;
+    return RowProduct<T, kCount, kRows>(params.in_proj + (exists ? row : 0) * params.d_model,
+                                        exists ? params.d_model : 0, lane, kWarpSize);
+  };
+
+  auto product = product_of(begin + warp);
+  product.fetch();
+  wait_for_kernel_before();
+  normalise(params, normed, of_warps);
+  for (std::int64_t row = begin + warp; row < end; row += kWarps) {
+    float sums[kRows] = {};
+    product.add(normed, params.d_model, rows, sums);
+    product = product_of(row + kWarps);
+    product.fetch();
+    float mine = 0;  // lane s keeps the sum of sequence s
+#pragma unroll
+    for (int s = 0; s < kRows; ++s) {
+      const float sum = warp_sum(sums[s]);
+      if (lane == s) mine = sum;
+    }
+    if (lane >= rows) continue;
+    if (row < params.channels) {
+      convolve(params, lane, row, round_to<T>(mine));
+    } else {
+      params.z[lane * params.channels + row - params.channels] = round_to<T>(mine);
     }
   }
 }
 
-template <typename T, int kRows>
+// Rows per block: of 1 to 4 blocks to a multiprocessor the number whose last round wastes least.
+std::int64_t rows_per_block(std::int64_t rows, int processors) {
+  std::int64_t best = 0, best_rounds_times_warps = 0;
+  for (std::int64_t per_processor = 4; per_processor >= 1; --per_processor) {
+    const std::int64_t warps = per_processor * processors * kWarps;
+    const std::int64_t rounds = ceil_div(rows, warps);
+    if (best == 0 || rounds * warps < best_rounds_times_warps) {
+      best = rounds * kWarps;
+      best_rounds_times_warps = rounds * warps;
+    }
+  }
+  return best;
+}
+
+template <typename T, int kCount, int kRows>
 cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
-  const int multiprocessors = multiprocessor_count();
-  if (multiprocessors == 0) return cudaErrorNoDevice;
-  const std::int64_t block_rows = rows_per_block(2 * params.channels, kWarps, multiprocessors);
-  const auto blocks = static_cast<unsigned>(ceil_div(2 * params.channels, block_rows));
+  const int processors = multiprocessor_count();
+  if (processors == 0) return cudaErrorNoDevice;
+  const std::int64_t block_rows = rows_per_block(2 * params.channels, processors);
+  const std::int64_t blocks = ceil_div(2 * params.channels, block_rows);
   const std::size_t shared = params.rows * params.d_model * sizeof(T);
-  constexpr int kWide = kWideElements<T>;
-  const bool streams = params.d_model % kWide == 0 && takes_packets(params.in_proj, kWide) &&
-                       code_capability(in_proj_step_kernel<T, true, kRows>) >= 80;
-  const auto kernel =
-      streams ? in_proj_step_kernel<T, true, kRows> : in_proj_step_kernel<T, false, kRows>;
-  const cudaError_t error = cudaFuncSetAttribute(
-      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kInProjStepBytes));
-  if (error != cudaSuccess) return error;
-  return launch_dependent(kernel, dim3(blocks), kThreads, shared, stream, params, block_rows);
+  return launch_dependent(in_proj_step_kernel<T, kCount, kRows>,
+                          dim3(static_cast<unsigned>(blocks)), kThreads, shared, stream, params,
+                          block_rows);
+}
+
+template <typename T, int kCount>
+cudaError_t launch_rows(const InProjStepParams<T>& params, cudaStream_t stream) {
+  if (params.rows == 1) return launch<T, kCount, 1>(params, stream);
+  if (params.rows == 2) return launch<T, kCount, 2>(params, stream);
+  return launch<T, kCount, kFewRows>(params, stream);
 }
 
 }  // namespace
@@ -151,9 +154,9 @@ cudaError_t in_proj_step_cuda(const InProjStepParams<T>& params, cudaStream_t st
     return cudaErrorInvalidValue;
   }
   if (params.rows == 0 || params.channels == 0) return cudaSuccess;
-  if (params.rows == 1) return launch<T, 1>(params, stream);
-  if (params.rows == 2) return launch<T, 2>(params, stream);
-  return launch<T, kFewRows>(params, stream);
+  constexpr int kWide = kWideElements<T>;
+  const bool wide = params.d_model % kWide == 0 && takes_packets(params.in_proj, kWide);
+  return wide ? launch_rows<T, kWide>(params, stream) : launch_rows<T, 1>(params, stream);
 }
 
 template cudaError_t in_proj_step_cuda(const InProjStepParams<float>&, cudaStream_t);

@@ -35,39 +35,31 @@ __global__ void __launch_bounds__(kThreads) ssm_step_kernel(SsmStepParams<T> par
   RowProduct<T, kCount, 1> product(params.dt_proj + (exists ? channel : 0) * params.dt_rank,
                                    exists ? params.dt_rank : 0, lane, kLanes);
   product.fetch();
-  const float* A = params.A + (exists ? channel : 0) * params.states;
-  const float first_A = lane < params.states ? A[lane] : 0;
-  const float bias = exists ? params.delta_bias[channel] : 0;
-  const float skip = exists ? params.D[channel] : 0;
   wait_for_kernel_before();
 
   const T* dt = params.dt_B_C + s * (params.dt_rank + 2 * params.states);
   const T* B = dt + params.dt_rank;
   const T* C = B + params.states;
-  const std::int64_t at = s * params.channels + (exists ? channel : 0);
-  float* state = params.state + at * params.states;
-  // Everything that can travel does while the product is computed.
-  const float first_state = lane < params.states ? state[lane] : 0;
-  const float u = to_accumulate(params.u[at]);
-  const float z = to_accumulate(params.z[at]);
   float delta[1] = {};
   product.add(dt, 0, 1, delta);
   const float d_raw = to_accumulate(round_to<T>(sum_over_lanes(delta[0])));
-  float y = 0;
+  float u = 0, y = 0;
+  const std::int64_t at = s * params.channels + channel;
   if (exists) {
-    const float d = softplus(d_raw + bias);
+    u = to_accumulate(params.u[at]);
+    const float d = softplus(d_raw + params.delta_bias[channel]);
+    float* state = params.state + at * params.states;
+    const float* A = params.A + channel * params.states;
     for (std::int64_t n = lane; n < params.states; n += kLanes) {
-      const float a = n == lane ? first_A : A[n];
-      const float before = n == lane ? first_state : state[n];
-      const float h = exp2(d * (a * kLog2E<float>)) * before + d * u * to_accumulate(B[n]);
+      const float h = exp2(d * (A[n] * kLog2E<float>)) * state[n] + d * u * to_accumulate(B[n]);
       state[n] = h;
       y += h * to_accumulate(C[n]);
     }
   }
   y = sum_over_lanes(y);
   if (!exists || lane != 0) return;
-  y += skip * u;
-  params.out[at] = round_to<T>(y * silu(z));
+  y += params.D[channel] * u;
+  params.out[at] = round_to<T>(y * silu(to_accumulate(params.z[at])));
 }
 
 }  // namespace
