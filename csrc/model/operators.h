@@ -54,6 +54,7 @@ at::Tensor selective_state_update(at::Tensor& state, const at::Tensor& u, const 
 // kernels/in_proj_step, kernels/ssm_step.
 inline constexpr std::int64_t kFewRows = 4;
 inline constexpr std::size_t kInProjStepBytes = 46 * 1024;  // of in_proj_step's hidden
+inline constexpr std::int64_t kInProjStepWidth = 32;        // taps of its convolution
 // Whether x (S, K) is something the three take: on a GPU, at most kFewRows rows, not float64.
 bool takes_few_rows(const at::Tensor& x);
 at::Tensor gemv(const at::Tensor& x, const at::Tensor& weight);

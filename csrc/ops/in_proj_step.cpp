@@ -44,6 +44,10 @@ std::tuple<Tensor, Tensor, Tensor> in_proj_step(const Tensor& hidden,
   if (conv_weight.size(1) < 1) check.fail("conv_weight", "of at least one tap", "0");
   const std::int64_t rows = hidden.size(0), d_model = hidden.size(1);
   const std::int64_t channels = conv_weight.size(0), width = conv_weight.size(1);
+  if (width > kernels::kInProjStepWidth) {
+    check.fail("conv_weight", "of at most " + std::to_string(kernels::kInProjStepWidth) + " taps",
+               std::to_string(width));
+  }
   const ScalarType dtype = hidden.scalar_type();
   const ScalarType acc = accumulate_type(dtype);
   check.state("residual", residual, "(S, d_model)", {rows, d_model}, acc, "hidden", hidden);

@@ -2,8 +2,8 @@
 // a stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/dependent_launch.cuh"
-#include "kernels/cuda/device.h"
 #include "kernels/cuda/dependent_launch.h"
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/gemv.h"
 #include "kernels/gemv/row_product.cuh"
@@ -28,58 +28,160 @@ __device__ float block_sum(float value, float* of_warps) {
 }
 
 template <typename T>
-__device__ float residual_sum(const InProjStepParams<T>& params, std::int64_t i) {
-  const float hidden = to_accumulate(params.hidden[i]);
-  return params.residual ? hidden + params.residual[i] : hidden;
+__device__ float norm_scale(const InProjStepParams<T>& params, float squares) {
+  const float mean = squares / static_cast<float>(params.d_model);
+  return 1 / sqrtf(mean + static_cast<float>(params.eps));
 }
 
+// The rows of in_proj's input, r = hidden + residual normalised, for any d_model.
 template <typename T>
 __device__ void normalise(const InProjStepParams<T>& params, T* normed, float* of_warps) {
+  const auto residual_sum = [&](std::int64_t i) {
+    const float hidden = to_accumulate(params.hidden[i]);
+    return params.residual ? hidden + params.residual[i] : hidden;
+  };
   for (std::int64_t s = 0; s < params.rows; ++s) {
     const std::int64_t begin = s * params.d_model;
     float squares = 0;
     for (std::int64_t i = threadIdx.x; i < params.d_model; i += kThreads) {
-      const float r = residual_sum(params, begin + i);
+      const float r = residual_sum(begin + i);
       if (blockIdx.x == 0) params.new_residual[begin + i] = r;
       squares += r * r;
     }
-    const float mean = block_sum(squares, of_warps) / static_cast<float>(params.d_model);
-    const float scale = 1 / sqrtf(mean + static_cast<float>(params.eps));
+    const float scale = norm_scale(params, block_sum(squares, of_warps));
     for (std::int64_t i = threadIdx.x; i < params.d_model; i += kThreads) {
-      const float r = residual_sum(params, begin + i);
-      normed[begin + i] = round_to<T>(r * scale * params.norm_weight[i]);
+      normed[begin + i] = round_to<T>(residual_sum(begin + i) * scale * params.norm_weight[i]);
     }
   }
   __syncthreads();
 }
 
-// u of one channel of sequence s; the state moves on.
+// The same where every array can be moved in packets and kHeld packets of 8 a thread are a row: all
+// loads are under way at once, since the time until the first of them is what this costs.
 template <typename T>
-__device__ void convolve(const InProjStepParams<T>& params, std::int64_t s, std::int64_t channel,
-                         T newest) {
-  const std::int64_t older = params.width - 1;
-  T* state = params.conv_state + (s * params.channels + channel) * older;
-  const float* weight = params.conv_weight + channel * params.width;
-  float sum = params.conv_bias ? params.conv_bias[channel] : 0;
-  for (std::int64_t k = 0; k < older; ++k) {
-    sum += weight[k] * to_accumulate(state[k]);
-    state[k] = k + 1 < older ? state[k + 1] : newest;
-  }
-  sum += weight[older] * to_accumulate(newest);
-  params.u[s * params.channels + channel] = round_to<T>(silu(sum));
-}
+class HeldNorm {
+ public:
+  static constexpr int kPacket = 8;
+  static constexpr int kHeld = 2;
+  static constexpr std::int64_t kLongest = std::int64_t{kHeld} * kPacket * kThreads;
 
-template <typename T, int kCount, int kRows>
+  // Before any kernel's results are read.
+  __device__ explicit HeldNorm(const InProjStepParams<T>& params) : params_(params) {
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i) {
+      if (exists(i)) unpack(load_packet<kPacket>(params.norm_weight + at(i)), weight_[i]);
+    }
+  }
+
+  __device__ void write(T* normed, float* of_warps) const {
+    for (std::int64_t s = 0; s < params_.rows; ++s) {
+      const std::int64_t begin = s * params_.d_model;
+      Packet<T, kPacket> hidden[kHeld];
+      Packet<float, kPacket> residual[kHeld] = {};
+#pragma unroll
+      for (int i = 0; i < kHeld; ++i) {
+        if (!exists(i)) continue;
+        hidden[i] = load_packet<kPacket>(params_.hidden + begin + at(i));
+        if (params_.residual) residual[i] = load_packet<kPacket>(params_.residual + begin + at(i));
+      }
+      float r[kHeld][kPacket], squares = 0;
+#pragma unroll
+      for (int i = 0; i < kHeld; ++i) {
+        if (!exists(i)) continue;
+        float h[kPacket];
+        unpack(hidden[i], h);
+        unpack(residual[i], r[i]);
+#pragma unroll
+        for (int k = 0; k < kPacket; ++k) {
+          if (params_.residual) h[k] += r[i][k];
+          r[i][k] = h[k];
+          squares += h[k] * h[k];
+        }
+        if (blockIdx.x == 0) store_packet(pack<float>(r[i]), params_.new_residual + begin + at(i));
+      }
+      const float scale = norm_scale(params_, block_sum(squares, of_warps));
+#pragma unroll
+      for (int i = 0; i < kHeld; ++i) {
+        if (!exists(i)) continue;
+#pragma unroll
+        for (int k = 0; k < kPacket; ++k) {
+          normed[begin + at(i) + k] = round_to<T>(r[i][k] * scale * weight_[i][k]);
+        }
+      }
+    }
+    __syncthreads();
+  }
+
+ private:
+  __device__ static std::int64_t at(int i) {
+    return (threadIdx.x + std::int64_t{i} * kThreads) * kPacket;
+  }
+  __device__ bool exists(int i) const { return at(i) < params_.d_model; }
+
+  const InProjStepParams<T>& params_;
+  float weight_[kHeld][kPacket];
+};
+
+// The convolution of one channel, its state and weights loaded before its newest input is known:
+// lane k has number k of them.
+template <typename T, int kRows>
+class ConvChannel {
+ public:
+  __device__ ConvChannel(const InProjStepParams<T>& params, std::int64_t row)
+      : params_(params), channel_(row) {
+    const int lane = threadIdx.x % kWarpSize;
+    if (channel_ >= params.channels) return;
+    bias_ = params.conv_bias ? params.conv_bias[channel_] : 0;
+    if (lane < params.width) weight_ = params.conv_weight[channel_ * params.width + lane];
+#pragma unroll
+    for (int s = 0; s < kRows; ++s) {
+      if (s < params.rows && lane < params.width - 1) older_[s] = state(s)[lane];
+    }
+  }
+
+  // u of every sequence, lane s holding the newest input of sequence s; the state moves on.
+  __device__ void finish(T newest) {
+    const int lane = threadIdx.x % kWarpSize;
+    const auto older = static_cast<int>(params_.width - 1);
+#pragma unroll
+    for (int s = 0; s < kRows; ++s) {
+      if (s >= params_.rows) break;
+      const float input = __shfl_sync(kAllLanes, to_accumulate(newest), s);
+      const float before = to_accumulate(older_[s]);
+      float sum = bias_;
+      for (int k = 0; k < older; ++k) {
+        sum += __shfl_sync(kAllLanes, weight_, k) * __shfl_sync(kAllLanes, before, k);
+      }
+      sum += __shfl_sync(kAllLanes, weight_, older) * input;
+      const float next = __shfl_down_sync(kAllLanes, before, 1);
+      if (lane < older) state(s)[lane] = round_to<T>(lane + 1 < older ? next : input);
+      if (lane == 0) params_.u[s * params_.channels + channel_] = round_to<T>(silu(sum));
+    }
+  }
+
+ private:
+  __device__ T* state(int s) const {
+    return params_.conv_state + (s * params_.channels + channel_) * (params_.width - 1);
+  }
+
+  const InProjStepParams<T>& params_;
+  const std::int64_t channel_;
+  float bias_ = 0, weight_ = 0;
+  T older_[kRows] = {};
+};
+
+// kHolds: HeldNorm takes the arguments.
+template <typename T, int kCount, bool kHolds, int kRows>
 __global__ void __launch_bounds__(kThreads)
-    in_proj_step_kernel(InProjStepParams<T> params, std::int64_t block_rows) {
+    in_proj_step_kernel(const __grid_constant__ InProjStepParams<T> params,
+                        std::int64_t block_rows) {
   extern __shared__ uint4 shared[];
   __shared__ float of_warps[kWarps];
   T* normed = reinterpret_cast<T*>(shared);
   let_next_kernel_begin();
   const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * block_rows;
-  const std::int64_t all = 2 * params.channels;
-  const std::int64_t end = begin + block_rows < all ? begin + block_rows : all;
+  const std::int64_t end = min(begin + block_rows, 2 * params.channels);
   const auto rows = static_cast<int>(params.rows);
   const auto product_of = [&](std::int64_t row) {
     const bool exists = row < end;
@@ -89,9 +191,16 @@ __global__ void __launch_bounds__(kThreads)
 
   auto product = product_of(begin + warp);
   product.fetch();
-  wait_for_kernel_before();
-  normalise(params, normed, of_warps);
+  if constexpr (kHolds) {
+    const HeldNorm<T> norm(params);
+    wait_for_kernel_before();
+    norm.write(normed, of_warps);
+  } else {
+    wait_for_kernel_before();
+    normalise(params, normed, of_warps);
+  }
   for (std::int64_t row = begin + warp; row < end; row += kWarps) {
+    ConvChannel<T, kRows> conv(params, row);
     float sums[kRows] = {};
     product.add(normed, params.d_model, rows, sums);
     product = product_of(row + kWarps);
@@ -102,10 +211,9 @@ __global__ void __launch_bounds__(kThreads)
       const float sum = warp_sum(sums[s]);
       if (lane == s) mine = sum;
     }
-    if (lane >= rows) continue;
     if (row < params.channels) {
-      convolve(params, lane, row, round_to<T>(mine));
-    } else {
+      conv.finish(round_to<T>(mine));
+    } else if (lane < rows) {
       params.z[lane * params.channels + row - params.channels] = round_to<T>(mine);
     }
   }
@@ -125,23 +233,24 @@ std::int64_t rows_per_block(std::int64_t rows, int processors) {
   return best;
 }
 
-template <typename T, int kCount, int kRows>
+template <typename T, int kRows>
 cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
   const int processors = multiprocessor_count();
   if (processors == 0) return cudaErrorNoDevice;
   const std::int64_t block_rows = rows_per_block(2 * params.channels, processors);
-  const std::int64_t blocks = ceil_div(2 * params.channels, block_rows);
+  const auto blocks = static_cast<unsigned>(ceil_div(2 * params.channels, block_rows));
   const std::size_t shared = params.rows * params.d_model * sizeof(T);
-  return launch_dependent(in_proj_step_kernel<T, kCount, kRows>,
-                          dim3(static_cast<unsigned>(blocks)), kThreads, shared, stream, params,
-                          block_rows);
-}
-
-template <typename T, int kCount>
-cudaError_t launch_rows(const InProjStepParams<T>& params, cudaStream_t stream) {
-  if (params.rows == 1) return launch<T, kCount, 1>(params, stream);
-  if (params.rows == 2) return launch<T, kCount, 2>(params, stream);
-  return launch<T, kCount, kFewRows>(params, stream);
+  constexpr int kWide = kWideElements<T>;
+  const bool wide = params.d_model % kWide == 0 && takes_packets(params.in_proj, kWide);
+  constexpr int kPacket = HeldNorm<T>::kPacket;
+  const bool holds =
+      wide && params.d_model % kPacket == 0 && params.d_model <= HeldNorm<T>::kLongest &&
+      takes_packets(params.hidden, kPacket) && takes_packets(params.residual, kPacket) &&
+      takes_packets(params.norm_weight, kPacket) && takes_packets(params.new_residual, kPacket);
+  const auto kernel = holds  ? in_proj_step_kernel<T, kWide, true, kRows>
+                      : wide ? in_proj_step_kernel<T, kWide, false, kRows>
+                             : in_proj_step_kernel<T, 1, false, kRows>;
+  return launch_dependent(kernel, dim3(blocks), kThreads, shared, stream, params, block_rows);
 }
 
 }  // namespace
@@ -149,14 +258,14 @@ cudaError_t launch_rows(const InProjStepParams<T>& params, cudaStream_t stream) 
 template <typename T>
 cudaError_t in_proj_step_cuda(const InProjStepParams<T>& params, cudaStream_t stream) {
   if (params.rows < 0 || params.rows > kFewRows || params.d_model < 1 || params.channels < 0 ||
-      params.channels > kMaxGridBlocks || params.width < 1 ||
+      params.channels > kMaxGridBlocks || params.width < 1 || params.width > kInProjStepWidth ||
       params.rows * params.d_model * static_cast<std::int64_t>(sizeof(T)) > kInProjStepBytes) {
     return cudaErrorInvalidValue;
   }
   if (params.rows == 0 || params.channels == 0) return cudaSuccess;
-  constexpr int kWide = kWideElements<T>;
-  const bool wide = params.d_model % kWide == 0 && takes_packets(params.in_proj, kWide);
-  return wide ? launch_rows<T, kWide>(params, stream) : launch_rows<T, 1>(params, stream);
+  if (params.rows == 1) return launch<T, 1>(params, stream);
+  if (params.rows == 2) return launch<T, 2>(params, stream);
+  return launch<T, kFewRows>(params, stream);
 }
 
 template cudaError_t in_proj_step_cuda(const InProjStepParams<float>&, cudaStream_t);

@@ -33,6 +33,8 @@ struct InProjStepParams {
 
 // The S rows of n wait in the shared memory of every block: at most this many bytes.
 inline constexpr std::int64_t kInProjStepBytes = 46 * 1024;
+// A warp holds the taps of a channel: at most so many.
+inline constexpr std::int64_t kInProjStepWidth = 32;
 
 // CPU, in two steps. First r and n (S, d_model) of every sequence; work items: sequences.
 template <typename T>

@@ -233,7 +233,7 @@ def in_proj_step(
         norm_weight: (d_model).
         in_proj: (2 D, d_model), the rows of x before those of z.
         conv_state: (S, D, K - 1) in hidden's dtype, contiguous; oldest first.
-        conv_weight: (D, K).
+        conv_weight: (D, K), K at most 32.
         conv_bias: (D).
 
     Returns:

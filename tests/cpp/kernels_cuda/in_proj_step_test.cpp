@@ -31,6 +31,9 @@ const std::vector<Case>& cases() {
       {"width_1", 2, 64, 40, 1},
       {"width_2", 2, 64, 40, 2},
       {"width_7", 2, 64, 40, 7},
+      {"width_32", 2, 64, 40, 32},
+      {"two_packets_a_thread", 2, 2560, 64},
+      {"longer_than_held", 1, 4104, 40},
       {"many_rounds", 1, 16, 20011},
   };
   return table;

@@ -146,6 +146,11 @@ ERRORS = [
     ("conv_state", lambda t: t.mT.contiguous().mT, "conv_state must be contiguous, got a strided"),
     ("conv_weight", lambda t: t[0], r"conv_weight must be \(D, K\), of 2 dimensions, got \(4\)"),
     ("conv_weight", lambda t: t[:, :0], "conv_weight must be of at least one tap, got 0"),
+    (
+        "conv_weight",
+        lambda t: t.new_zeros(21, 33),
+        "conv_weight must be of at most 32 taps, got 33",
+    ),
     ("conv_bias", lambda t: t[:1], r"conv_bias must be \(D\) = \(21\), got \(1\)"),
 ]
 
