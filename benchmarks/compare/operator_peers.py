@@ -1,0 +1,145 @@
+"""What the operators are measured against: mamba_ssm, causal_conv1d, mambapy, and torch's own parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks.compare.timing import one_line
+
+
+@dataclass
+class OperatorPeers:
+    """By operator, functions by the peer's name. absent: why one is not there."""
+
+    functions: dict[str, dict[str, Callable]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def of(self, operator: str) -> dict[str, Callable]:
+        return self.functions.get(operator, {})
+
+
+def find_operator_peers(device: torch.device) -> OperatorPeers:
+    peers = OperatorPeers()
+    finders: list[tuple[str, str, str, Callable[[], Callable]]] = []
+    if device.type == "cuda":
+        finders += [
+            ("mamba_ssm", "selective_scan", "selective_scan_cuda", _selective_scan_cuda),
+            ("mamba_ssm", "add_norm", "rms_norm_fn", _rms_norm_fn),
+            ("mamba_ssm", "selective_state_update", "selective_state_update", _state_update),
+            ("causal_conv1d", "causal_conv1d", "causal_conv1d_fn", _causal_conv1d_fn),
+        ]
+    finders.append(("mambapy", "selective_scan", "pscan", _mambapy_scan))
+    for package, operator, what, find in finders:
+        try:
+            function = find()
+        except Exception as error:
+            peers.absent[f"{package} {what}"] = one_line(error)
+            continue
+        peers.versions[package] = version_of(package)
+        peers.functions.setdefault(operator, {})[package] = function
+    for operator, function in _TORCH.items():
+        peers.functions.setdefault(operator, {})["torch"] = function
+    return peers
+
+
+def version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown version"
+
+
+def _selective_scan_cuda() -> Callable:
+    """fwd on (B, D, L) and B, C (B, 1, N, L). Newer builds take cu_seqlens as well."""
+    import selective_scan_cuda
+
+    def scan(u, delta, A, B, C, D, z, delta_bias):
+        arguments = (u, delta, A, B, C, D, z, delta_bias, True)
+        try:
+            return selective_scan_cuda.fwd(*arguments)
+        except TypeError:
+            return selective_scan_cuda.fwd(*arguments, None)
+
+    return scan
+
+
+def _rms_norm_fn() -> Callable:
+    try:
+        from mamba_ssm.ops.triton.layer_norm import rms_norm_fn
+    except ImportError:
+        from mamba_ssm.ops.triton.layernorm import rms_norm_fn
+
+    def add_norm(x: Tensor, residual: Tensor, weight: Tensor):
+        return rms_norm_fn(
+            x, weight, None, residual=residual, eps=1e-5, prenorm=True, residual_in_fp32=True
+        )
+
+    return add_norm
+
+
+def _state_update() -> Callable:
+    from mamba_ssm.ops.triton.selective_state_update import selective_state_update
+
+    def update(state, u, delta, A, B, C, D, z, delta_bias):
+        return selective_state_update(
+            state, u, delta, A, B, C, D, z=z, dt_bias=delta_bias, dt_softplus=True
+        )
+
+    return update
+
+
+def _causal_conv1d_fn() -> Callable:
+    """x (B, D, L), contiguous along L or along D."""
+    from causal_conv1d import causal_conv1d_fn
+
+    def convolve(x: Tensor, weight: Tensor, bias: Tensor):
+        return causal_conv1d_fn(x, weight, bias, activation="silu")
+
+    return convolve
+
+
+def _mambapy_scan() -> Callable:
+    """mambapy's parallel scan in torch, float32, with what its block does around it."""
+    from mambapy.pscan import pscan
+
+    def scan(u, delta, A, B, C, D, z, delta_bias):
+        dt = F.softplus(delta + delta_bias)[..., None]
+        states = pscan(torch.exp(dt * A), dt * B[:, :, None] * u[..., None])
+        return ((states @ C[..., None])[..., 0] + D * u) * F.silu(z)
+
+    return scan
+
+
+def _torch_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x (B, L, D), as a Conv1d inside of a model sees it."""
+    K = weight.shape[1]
+    out = F.conv1d(x.transpose(1, 2), weight[:, None], bias, padding=K - 1, groups=weight.shape[0])
+    return F.silu(out[..., : x.shape[1]])
+
+
+def _torch_add_norm(x: Tensor, residual: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    total = x + residual
+    return F.rms_norm(total, weight.shape, weight, 1e-5).to(x.dtype), total
+
+
+def _torch_gate(y: Tensor, z: Tensor) -> Tensor:
+    return y * F.silu(z)
+
+
+def _torch_select(scores: Tensor, keep: int) -> Tensor:
+    return scores.topk(keep, dim=1, sorted=False).indices.sort(dim=1).values
+
+
+_TORCH = {
+    "causal_conv1d": _torch_conv,
+    "add_norm": _torch_add_norm,
+    "gate": _torch_gate,
+    "select_tokens": _torch_select,
+}

@@ -1,0 +1,136 @@
+"""The result as Markdown: one table a section, floors and ratios beside every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from benchmarks.compare.rows import Result, Row
+from benchmarks.compare.timing import Spread
+
+
+def markdown(result: Result) -> str:
+    parts = ["# Simba and its peers", "", *_head(result)]
+    for section, (title, text, table) in _SECTIONS.items():
+        rows = result.of(section)
+        if rows:
+            parts += ["", f"## {title}", "", text, "", *table(rows)]
+    if result.failures:
+        parts += ["", "## What failed", ""]
+        parts += [f"- {case}{f' [{run}]' if run else ''}: {text}" for case, run, text in result.failures]
+    if result.left_out:
+        parts += ["", "## Left out for lack of time", "", *[f"- {name}" for name in result.left_out]]
+    return "\n".join(parts) + "\n"
+
+
+def by_group(rows: Iterable[Row]) -> list[list[Row]]:
+    """Rows that measure the same thing, in order of first appearance."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.subject, row.shape), []).append(row)
+    return list(groups.values())
+
+
+def ours(group: Sequence[Row]) -> Row | None:
+    return next((row for row in group if row.run == "simba"), None)
+
+
+def ratio(row: Row, base: Row | None) -> str:
+    """How many times as long as `base` the row took."""
+    if base is None or row is base or not (row.seconds and base.seconds):
+        return ""
+    return f"{row.seconds.median / base.seconds.median:.2f}"
+
+
+def times_floor(row: Row) -> str:
+    if not (row.floor and row.seconds and row.floor.seconds > 0):
+        return ""
+    return f"{row.seconds.median / row.floor.seconds:.2f}"
+
+
+def spread(seconds: Spread | None, unit: float = 1e-6) -> str:
+    if seconds is None:
+        return ""
+    median, low, high = (digits(x / unit) for x in (seconds.median, seconds.low, seconds.high))
+    return f"{median} ({low} to {high})"
+
+
+def digits(value: float) -> str:
+    """Three digits and no exponent."""
+    if value == 0 or value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def lines(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    rule = "|" + "|".join("---" if title in _TEXT else "---:" for title in titles) + "|"
+    body = ["| " + " | ".join(row) + " |" for row in rows]
+    return ["| " + " | ".join(titles) + " |", rule, *body]
+
+
+_TEXT = {"operator", "shape", "run", "bound", "model", "data", "", "simba is", "scan"}
+
+
+def _head(result: Result) -> list[str]:
+    machine, ceilings = result.machine, result.machine.ceilings
+    products = ", ".join(f"{k} {v / 1e12:.4g}" for k, v in ceilings.products.items())
+    unit = "multiprocessors" if machine.is_gpu else "threads"
+    clock = f" at {machine.clock / 1e9:.2f} GHz at most" if machine.clock else ""
+    cuda = f", CUDA {machine.cuda}" if machine.cuda else ""
+    exponentials = (
+        f"; exponential unit {ceilings.exponentials / 1e12:.3g} T/s; "
+        f"float32 {ceilings.float32 / 1e12:.3g} TFLOP/s"
+        if ceilings.exponentials
+        else ""
+    )
+    peers = ", ".join(f"{name} {version}" for name, version in result.peers.items()) or "none"
+    head = [
+        f"{machine.name}, {machine.multiprocessors} {unit}{clock}, torch {machine.torch}{cuda}.",
+        f"Measured ceilings: copy {ceilings.copy / 1e12:.3g} TB/s, products (TFLOP/s) {products}"
+        f"{exponentials}.",
+        f"Peers: {peers}. Times are medians (smallest to largest) of runs that took turns.",
+        f"`{result.command}`, {result.seconds:.0f} s.",
+    ]
+    return head + [f"Absent: {name} ({why})." for name, why in result.absent.items()]
+
+
+def _operators(rows: list[Row]) -> list[str]:
+    titles = ["operator", "shape", "run", "floor µs", "bound", "µs (spread)", "x floor", "warm µs",
+              "/ simba"]  # fmt: skip
+    out = []
+    for group in by_group(rows):
+        for row in group:
+            warm = row.more.get("warm")
+            out.append([row.subject, row.shape, row.run, digits(row.floor.seconds * 1e6),
+                        row.floor.bound, spread(row.seconds), times_floor(row),
+                        digits(warm.median * 1e6) if warm else "", ratio(row, ours(group))])  # fmt: skip
+    return lines(titles, out)
+
+
+def _scan_grid(rows: list[Row]) -> list[str]:
+    titles = ["scan", "shape", "floor µs", "bound", "simba µs", "x floor", "run", "peer µs",
+              "peer / simba", "simba is"]  # fmt: skip
+    out = []
+    for group in by_group(rows):
+        base = ours(group)
+        if base is None:
+            continue
+        head = [base.subject, base.shape, digits(base.floor.seconds * 1e6), base.floor.bound,
+                spread(base.seconds), times_floor(base)]  # fmt: skip
+        peers = [row for row in group if row is not base]
+        for row in peers:
+            verdict = "faster" if row.seconds.median > base.seconds.median else "SLOWER"
+            out.append([*head, row.run, spread(row.seconds), ratio(row, base), verdict])
+        if not peers:
+            out.append([*head, "", "", "", ""])
+    return lines(titles, out)
+
+
+_SECTIONS: dict[str, tuple[str, str, Callable[[list[Row]], list[str]]]] = {
+    "operators": (
+        "Operators",
+        "Inputs rotate so that they come from memory; warm: one set of inputs again and again, in "
+        "the last-level cache where it fits, as after the kernel that wrote it.",
+        _operators,
+    ),
+    "scan_grid": ("The selective scan on a grid of shapes", "z, D, bias and softplus.", _scan_grid),
+}
