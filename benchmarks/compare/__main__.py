@@ -13,19 +13,25 @@ import json
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
 
+from benchmarks.compare.accuracy import Accuracy, accuracy_cases
 from benchmarks.compare.budget import run_cases
+from benchmarks.compare.decode import decode_cases
 from benchmarks.compare.device import describe
+from benchmarks.compare.inputs import Shape
+from benchmarks.compare.model_peers import PEERS
+from benchmarks.compare.models import Models, prefill_cases
 from benchmarks.compare.operator_peers import find_operator_peers
 from benchmarks.compare.operators import Operators, operator_cases
-from benchmarks.compare.rows import Result
+from benchmarks.compare.rows import Case, Result
 from benchmarks.compare.scan_grid import scan_grid_cases
 from benchmarks.compare.tables import markdown
 
-SECTIONS = ("operators", "scan_grid")
+SECTIONS = ("operators", "scan_grid", "accuracy", "models", "decode")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -44,36 +50,73 @@ def parse(arguments: list[str]) -> argparse.Namespace:
                         default="cuda" if torch.cuda.is_available() else "cpu")  # fmt: skip
     parser.add_argument("--threads", type=int, help="of torch on a CPU")
     parser.add_argument("--repeats", type=int, help="default: 20, operators; 7, models; 3, --quick")
-    return parser.parse_args(arguments)
+    models = parser.add_argument_group("whole models")
+    models.add_argument("--sizes", nargs="+", metavar="SIZE",
+                        help="of configs/models/mamba-SIZE; default: 2.8b 130m, on a CPU 26m-pg19 130m")  # fmt: skip
+    models.add_argument("--lengths", nargs="+", type=int, metavar="TOKENS",
+                        help="default: 512 2048 8192 32768, on a CPU 512 2048")  # fmt: skip
+    models.add_argument("--dtype", choices=["bfloat16", "float16", "float32"],
+                        help="default: bfloat16, on a CPU float32")  # fmt: skip
+    models.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
+    models.add_argument("--weights", type=Path,
+                        help="where the random checkpoints are kept; default: nowhere")  # fmt: skip
+    options = parser.parse_args(arguments)
+    gpu = options.device == "cuda"
+    options.sizes = options.sizes or (["2.8b", "130m"] if gpu else ["26m-pg19", "130m"])
+    options.lengths = options.lengths or ([512, 2048, 8192, 32768] if gpu else [512, 2048])
+    options.dtype = options.dtype or ("bfloat16" if gpu else "float32")
+    if options.quick:
+        options.lengths = [n for n in options.lengths if n <= (8192 if gpu else 512)] or [512]
+        options.sizes = options.sizes if gpu else options.sizes[:1]
+    return options
 
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    device = torch.device(options.device)
     command = shlex.join(["python", "-m", "benchmarks.compare", *arguments])
     result = Result(describe(options.device, options.quick), command)
-    cases = []
-    if {"operators", "scan_grid"} & set(options.what):
-        peers = find_operator_peers(device)
-        result.peers |= peers.versions
-        result.absent |= peers.absent
-        operators = Operators(result, peers, options.repeats or (3 if options.quick else 20))
-        if "operators" in options.what:
-            cases += operator_cases(operators, options.quick)
-        if "scan_grid" in options.what:
-            cases += scan_grid_cases(operators, options.quick)
-    chosen = [case for case in cases if re.search(options.cases, f"{case.section}: {case.name}")]
     options.out.mkdir(parents=True, exist_ok=True)
 
     def write(result: Result) -> None:
         (options.out / "compare.md").write_text(markdown(result))
         (options.out / "compare.json").write_text(json.dumps(result.as_json(), indent=1) + "\n")
 
-    run_cases(chosen, result, options.minutes, write)
+    with tempfile.TemporaryDirectory() as temporary:
+        cases = all_cases(options, result, options.weights or Path(temporary))
+        pattern = re.compile(options.cases)
+        chosen = [case for case in cases if pattern.search(f"{case.section}: {case.name}")]
+        run_cases(chosen, result, options.minutes, write)
+    write(result)
     print(markdown(result))
     return 1 if result.failures else 0
+
+
+def all_cases(options: argparse.Namespace, result: Result, weights: Path) -> list[Case]:
+    what, quick = set(options.what), options.quick
+    cases: list[Case] = []
+    if what & {"operators", "scan_grid", "accuracy"}:
+        peers = find_operator_peers(result.machine.where())
+        result.peers |= peers.versions
+        result.absent |= peers.absent
+        operators = Operators(result, peers, options.repeats or (3 if quick else 20))
+        if "operators" in what:
+            cases += operator_cases(operators, quick)
+        if "scan_grid" in what:
+            cases += scan_grid_cases(operators, quick)
+        if "accuracy" in what:
+            shape = Shape(1, 2048, 1536) if result.machine.is_gpu else Shape(1, 201, 48)
+            cases += accuracy_cases(Accuracy(result, peers, shape), quick)
+    if what & {"models", "decode"}:
+        repeats = options.repeats or (3 if quick else 7)
+        models = Models(result, options.peers, options.dtype, weights, repeats)
+        if "models" in what:
+            cases += prefill_cases(models, "models", options.sizes, options.lengths, 0.5)
+        if "decode" in what:
+            batches = (1, 64) if result.machine.is_gpu else (1,)
+            cases += decode_cases(models, options.sizes, batches, 0.5)
+    return cases
 
 
 if __name__ == "__main__":

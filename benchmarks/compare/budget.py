@@ -39,7 +39,7 @@ def run_cases(
         print(f"{result.seconds:7.1f} s  {case.section}: {case.name}  "
               f"({now() - began:.1f} s) {outcome}", file=sys.stderr, flush=True)  # fmt: skip
         after_each(result)
-        if outcome and result.machine.is_gpu and not _gpu_answers():
+        if result.machine.is_gpu and not _gpu_answers():
             result.left_out += [f"{left.section}: {left.name}" for left in order[position + 1 :]]
             result.failures.append(("the GPU", "", f"lost since {case.name}; the rest was left out"))
             after_each(result)
@@ -47,7 +47,9 @@ def run_cases(
 
 
 def _gpu_answers() -> bool:
-    """After an illegal access every further call in this process fails."""
+    """Whether it does: after an illegal access every further call in this process fails. Gives what
+    the case left cached back to it.
+    """
     try:
         torch.cuda.synchronize()
         torch.cuda.empty_cache()

@@ -10,13 +10,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.compare.inputs import Shape, length_last
 from benchmarks.compare.timing import one_line
+
+
+@dataclass(frozen=True)
+class ScanPeer:
+    """A selective scan of someone else. layout turns our arguments into its own, output what it
+    returns into (B, L, D); takes says whether it is to be run on a shape.
+    """
+
+    scan: Callable
+    layout: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+    output: Callable[[object], Tensor]
+    takes: Callable[[Shape], bool] = lambda shape: True
 
 
 @dataclass
 class OperatorPeers:
-    """By operator, functions by the peer's name. absent: why one is not there."""
+    """scans, and by operator functions, by the peer's name and version. absent: why one is not
+    there.
+    """
 
+    scans: dict[str, ScanPeer] = field(default_factory=dict)
     functions: dict[str, dict[str, Callable]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
@@ -27,25 +43,29 @@ class OperatorPeers:
 
 def find_operator_peers(device: torch.device) -> OperatorPeers:
     peers = OperatorPeers()
-    finders: list[tuple[str, str, str, Callable[[], Callable]]] = []
+    for operator, function in _TORCH.items():
+        peers.functions[operator] = {"torch": function}
+    finders: list[tuple[str, str, Callable[[], object]]] = []
     if device.type == "cuda":
         finders += [
-            ("mamba_ssm", "selective_scan", "selective_scan_cuda", _selective_scan_cuda),
-            ("mamba_ssm", "add_norm", "rms_norm_fn", _rms_norm_fn),
-            ("mamba_ssm", "selective_state_update", "selective_state_update", _state_update),
-            ("causal_conv1d", "causal_conv1d", "causal_conv1d_fn", _causal_conv1d_fn),
+            ("mamba_ssm", "selective_scan", _selective_scan_cuda),
+            ("mamba_ssm", "add_norm", _rms_norm_fn),
+            ("mamba_ssm", "selective_state_update", _state_update),
+            ("causal_conv1d", "causal_conv1d", _causal_conv1d_fn),
         ]
-    finders.append(("mambapy", "selective_scan", "pscan", _mambapy_scan))
-    for package, operator, what, find in finders:
+    finders.append(("mambapy", "selective_scan", _mambapy_scan))
+    for package, operator, find in finders:
         try:
-            function = find()
+            found = find()
         except Exception as error:
-            peers.absent[f"{package} {what}"] = one_line(error)
+            peers.absent[f"{package}'s {operator}"] = one_line(error)
             continue
         peers.versions[package] = version_of(package)
-        peers.functions.setdefault(operator, {})[package] = function
-    for operator, function in _TORCH.items():
-        peers.functions.setdefault(operator, {})["torch"] = function
+        label = f"{package} {peers.versions[package]}"
+        if isinstance(found, ScanPeer):
+            peers.scans[label] = found
+        else:
+            peers.functions.setdefault(operator, {})[label] = found
     return peers
 
 
@@ -56,7 +76,7 @@ def version_of(package: str) -> str:
         return "unknown version"
 
 
-def _selective_scan_cuda() -> Callable:
+def _selective_scan_cuda() -> ScanPeer:
     """fwd on (B, D, L) and B, C (B, 1, N, L). Newer builds take cu_seqlens as well."""
     import selective_scan_cuda
 
@@ -67,7 +87,7 @@ def _selective_scan_cuda() -> Callable:
         except TypeError:
             return selective_scan_cuda.fwd(*arguments, None)
 
-    return scan
+    return ScanPeer(scan, length_last, lambda returned: returned[2].transpose(1, 2))
 
 
 def _rms_norm_fn() -> Callable:
@@ -105,7 +125,7 @@ def _causal_conv1d_fn() -> Callable:
     return convolve
 
 
-def _mambapy_scan() -> Callable:
+def _mambapy_scan() -> ScanPeer:
     """mambapy's parallel scan in torch, float32, with what its block does around it."""
     from mambapy.pscan import pscan
 
@@ -114,7 +134,12 @@ def _mambapy_scan() -> Callable:
         states = pscan(torch.exp(dt * A), dt * B[:, :, None] * u[..., None])
         return ((states @ C[..., None])[..., 0] + D * u) * F.silu(z)
 
-    return scan
+    def takes(shape: Shape) -> bool:
+        # Its states take B L D N values, several times over.
+        states = shape.batch * shape.length * shape.channels * shape.states
+        return shape.dtype == "float32" and states <= 2**28
+
+    return ScanPeer(scan, dict, lambda returned: returned, takes)
 
 
 def _torch_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -126,7 +151,8 @@ def _torch_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _torch_add_norm(x: Tensor, residual: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     total = x + residual
-    return F.rms_norm(total, weight.shape, weight, 1e-5).to(x.dtype), total
+    normed = F.rms_norm(total, weight.shape, weight.to(total.dtype), 1e-5)
+    return normed.to(x.dtype), total
 
 
 def _torch_gate(y: Tensor, z: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.compare.floors import Work, influence_work, scan_work
-from benchmarks.compare.inputs import Shape, Values, bytes_of, length_last, scan_inputs
+from benchmarks.compare.inputs import Shape, Values, bytes_of, scan_inputs
 from benchmarks.compare.operator_peers import OperatorPeers
 from benchmarks.compare.operator_timing import Launch, time_operator
 from benchmarks.compare.rows import Case, Result, Row
@@ -18,18 +18,11 @@ SECTION = "operators"
 
 
 class Operators:
-    """Makes the section's cases. peer names carry versions: "mamba_ssm 2.3.2"."""
+    """Times single operators."""
 
     def __init__(self, result: Result, peers: OperatorPeers, repeats: int) -> None:
         self.result, self.peers, self.repeats = result, peers, repeats
         self.device = result.machine.where()
-
-    def peer(self, operator: str) -> dict[str, object]:
-        versions = self.peers.versions
-        return {
-            f"{name} {versions[name]}" if name in versions else name: function
-            for name, function in self.peers.of(operator).items()
-        }
 
     def time(self, make_set, work: Work, subject: str, shape: str, section: str = SECTION, **more):
         return time_operator(
@@ -49,14 +42,9 @@ class Operators:
             launches: dict[str, Launch] = {
                 "simba": functools.partial(ops.selective_scan, **inputs, delta_softplus=True)
             }
-            for name, function in self.peer("selective_scan").items():
-                if name.startswith("mambapy"):
-                    # Its states alone take L D N float32 several times over.
-                    states = 4 * shape.batch * shape.length * shape.channels * shape.states
-                    if shape.dtype == "float32" and states < 2**30:
-                        launches[name] = functools.partial(function, **inputs)
-                else:
-                    launches[name] = functools.partial(function, **length_last(inputs))
+            for name, peer in self.peers.scans.items():
+                if peer.takes(shape):
+                    launches[name] = functools.partial(peer.scan, **peer.layout(inputs))
             return launches
 
         sample = scan_inputs(shape, 0, self.device)
@@ -96,7 +84,7 @@ class Operators:
             launches: dict[str, Launch] = {
                 "simba": lambda: ops.causal_conv1d(x, weight, bias, silu=True)
             }
-            for name, function in self.peer("causal_conv1d").items():
+            for name, function in self.peers.of("causal_conv1d").items():
                 if name == "torch":
                     launches[name] = lambda function=function: function(x, weight, bias)
                     continue
@@ -133,7 +121,7 @@ class Operators:
                     x, residual, weight, indices=indices, residual_in_fp32=True
                 )
             }
-            for name, function in ({} if kept else self.peer("add_norm")).items():
+            for name, function in ({} if kept else self.peers.of("add_norm")).items():
                 launches[name] = lambda function=function: function(x, residual, weight)
             return launches
 
@@ -156,7 +144,7 @@ class Operators:
             z = xz[..., shape.channels :]
             indices = self._every(shape, kept)
             launches: dict[str, Launch] = {"simba": lambda: ops.gate(y, z, indices)}
-            for name, function in ({} if kept else self.peer("gate")).items():
+            for name, function in ({} if kept else self.peers.of("gate")).items():
                 launches[name] = lambda function=function: function(y, z)
             return launches
 
@@ -176,7 +164,7 @@ class Operators:
             if equal:
                 scores.fill_(-3)
             launches: dict[str, Launch] = {"simba": lambda: ops.select_tokens(scores, keep)}
-            for name, function in self.peer("select_tokens").items():
+            for name, function in self.peers.of("select_tokens").items():
                 launches[name] = lambda function=function: function(scores, keep)
             return launches
 
@@ -206,7 +194,7 @@ class Operators:
                     ops.selective_state_update, **tensors, delta_softplus=True
                 )
             }
-            for name, function in self.peer("selective_state_update").items():
+            for name, function in self.peers.of("selective_state_update").items():
                 launches[name] = functools.partial(function, **tensors)
             return launches
 

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 CONFIGS = Path(__file__).parents[2] / "configs/models"
 
@@ -15,6 +14,9 @@ CONFIGS = Path(__file__).parents[2] / "configs/models"
 def random_checkpoint(name: str, folder: Path, device: str = "cpu") -> Path:
     """The folder of a checkpoint with the shapes of configs/models/NAME (state-spaces layout), bfloat16,
     made by Mamba's own initialisation from a fixed seed."""
+    # Here, so that operators are compared where it is not installed.
+    from safetensors.torch import save_file
+
     config = json.loads((CONFIGS / name / "config.json").read_text())
     target = folder / name
     if (target / "model.safetensors").exists():

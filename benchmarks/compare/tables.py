@@ -31,7 +31,7 @@ def by_group(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def ours(group: Sequence[Row]) -> Row | None:
-    return next((row for row in group if row.run == "simba"), None)
+    return next((row for row in group if row.run in ("simba", "simba dense")), None)
 
 
 def ratio(row: Row, base: Row | None) -> str:
@@ -125,6 +125,53 @@ def _scan_grid(rows: list[Row]) -> list[str]:
     return lines(titles, out)
 
 
+def _prefill(rows: list[Row]) -> list[str]:
+    titles = ["model", "shape", "run", "wall ms (spread)", "/ dense", "busy ms", "/ dense busy",
+              "x floor", "FLOPs share", "launches", "tokens/s"]  # fmt: skip
+    out = []
+    for group in by_group(rows):
+        base = ours(group)
+        for row in group:
+            busy, dense_busy = row.more.get("busy"), base.more.get("busy") if base else None
+            share = row.more.get("flops_share")
+            out.append([row.subject, row.shape, row.run, spread(row.seconds, 1e-3),
+                        ratio(row, base) or "1",
+                        digits(busy * 1e3) if busy else "",
+                        f"{busy / dense_busy:.2f}" if busy and dense_busy else "",
+                        times_floor(row), f"{share:.3f}" if share else "",
+                        str(row.more.get("launches", "")),
+                        f"{row.more['tokens_per_second']:.0f}"])  # fmt: skip
+    return lines(titles, out)
+
+
+def _decode(rows: list[Row]) -> list[str]:
+    titles = ["model", "shape", "run", "ms a step (spread)", "/ simba", "floor ms", "bound", "x floor",
+              "tokens/s", "weights TB/s"]  # fmt: skip
+    out = []
+    for group in by_group(rows):
+        for row in group:
+            out.append([row.subject, row.shape, row.run, spread(row.seconds, 1e-3),
+                        ratio(row, ours(group)), digits(row.floor.seconds * 1e3), row.floor.bound,
+                        times_floor(row), f"{row.more['tokens_per_second']:.0f}",
+                        f"{row.more['weight_bytes_per_second'] / 1e12:.3g}"])  # fmt: skip
+    return lines(titles, out)
+
+
+def _accuracy(rows: list[Row]) -> list[str]:
+    titles = ["operator", "data", "run", "norm error", "of rounding", "ratio", "max error",
+              "max of rounding", "kept as exact"]  # fmt: skip
+    out = []
+    for row in rows:
+        more = row.more
+        rounding = more["rounding_norm_error"]
+        kept = more.get("kept_as_exact")
+        out.append([row.subject, row.shape, row.run, f"{more['norm_error']:.3g}", f"{rounding:.3g}",
+                    f"{more['norm_error'] / rounding:.3f}" if rounding else "",
+                    f"{more['max_error']:.3g}", f"{more['rounding_max_error']:.3g}",
+                    f"{kept:.2%}" if kept is not None else ""])  # fmt: skip
+    return lines(titles, out)
+
+
 _SECTIONS: dict[str, tuple[str, str, Callable[[list[Row]], list[str]]]] = {
     "operators": (
         "Operators",
@@ -133,4 +180,23 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[list[Row]], list[str]]]] = {
         _operators,
     ),
     "scan_grid": ("The selective scan on a grid of shapes", "z, D, bias and softplus.", _scan_grid),
+    "accuracy": (
+        "Accuracy",
+        "Against the float64 definition on the same stored inputs. Norm error: ‖error‖ / ‖exact‖; max "
+        "error: largest |error| / (|exact| + rms / 100); of rounding: those of the exact result in the "
+        "output's type (float32 for states and scores, which are log2). Kept as exact: positions of a "
+        "tenth of the tokens that are those of the exact scores.",
+        _accuracy,
+    ),
+    "models": (
+        "Prefill of whole models",
+        "Random weights, logits of the last token. Wall: from the call to the end of the device's "
+        "work. Busy: the sum of a run's kernels. Floor: the same matrix products alone, through torch.",
+        _prefill,
+    ),
+    "decode": (
+        "Decoding",
+        "Greedy; a step is the difference of two lengths. Floor: weights and states moved once.",
+        _decode,
+    ),
 }
