@@ -2,8 +2,8 @@
 
     python -m benchmarks.compare --out DIR [--what operators scan_grid ...] [--quick] [--minutes M]
 
-Writes DIR/compare.md, DIR/compare.json and DIR/roofline.svg (with matplotlib) after every case, in order
-of importance. Peers: mamba_ssm, causal_conv1d, transformers, mambapy; one that is not installed is named.
+Writes DIR/compare.md and DIR/compare.json after every case, in order of importance, and at last
+DIR/roofline.svg and .png (with matplotlib). Peers: mamba_ssm, causal_conv1d, transformers, mambapy; one that is not installed is named.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from benchmarks.compare.model_peers import PEERS
 from benchmarks.compare.models import Models, prefill_cases
 from benchmarks.compare.operator_peers import find_operator_peers
 from benchmarks.compare.operators import Operators, operator_cases
+from benchmarks.compare.roofline import write_roofline
 from benchmarks.compare.rows import Case, Result
 from benchmarks.compare.scan_grid import scan_grid_cases
 from benchmarks.compare.tables import markdown
+from simba_ssm.report.errors import ReportError
 
 SECTIONS = ("operators", "scan_grid", "accuracy", "models", "decode")
 
@@ -89,6 +91,10 @@ def main(arguments: list[str]) -> int:
         chosen = [case for case in cases if pattern.search(f"{case.section}: {case.name}")]
         run_cases(chosen, result, options.minutes, write)
     write(result)
+    try:
+        write_roofline(result, options.out / "roofline")
+    except ReportError as error:
+        print(f"no roofline plot: {error}", file=sys.stderr)
     print(markdown(result))
     return 1 if result.failures else 0
 

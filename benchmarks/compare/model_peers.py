@@ -17,7 +17,7 @@ from benchmarks.compare.timing import one_line
 @dataclass(frozen=True)
 class ModelPeer:
     """prefill(ids (B, L)) gives the last logits; decode(ids, count) new tokens, greedily. longest:
-    tokens a sequence beyond which it is not run, since it takes too long or too much memory.
+    tokens in all beyond which it is not run, since it takes too long or too much memory.
     """
 
     name: str

@@ -76,7 +76,7 @@ class Models:
             for label, plan in plans.items()
         }
         for peer in loaded.peers:
-            if max(lengths) <= peer.longest:
+            if len(lengths) * max(lengths) <= peer.longest:
                 ids = _padded(contexts, self.device)
                 label = peer.name + (PADDED if len(lengths) > 1 else "")
                 runs[label] = lambda peer=peer, ids=ids: peer.prefill(ids)

@@ -41,7 +41,9 @@ _MORE = (
     Colour("#33466b", "#93a9d6"),
     Colour("#6d6a00", "#c9c65a"),
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
+# For what is no criterion.
+PALETTE = (*list(_OF_CRITERION.values())[2:], *_MORE)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "*")
 _LINES = ("-", "--", "-.", ":")
 
 
@@ -70,7 +72,7 @@ def appearance(methods: Iterable[Method], models: Iterable[Model]) -> Appearance
         colours[kind] = own
     names = list(dict.fromkeys(model.name for model in models))
     shapes = {
-        name: (_MARKERS[i % len(_MARKERS)], _LINES[i // len(_MARKERS) % len(_LINES)])
+        name: (MARKERS[i % len(MARKERS)], _LINES[i // len(MARKERS) % len(_LINES)])
         for i, name in enumerate(names)
     }
     return Appearance(colours, shapes)

@@ -26,7 +26,8 @@ COLUMNS = 3
 
 
 @contextmanager
-def _matplotlib(salt: str) -> Iterator[None]:
+def matplotlib_style(salt: str) -> Iterator[None]:
+    """matplotlib drawing into files in this report's style; ids in SVG depend on the salt alone."""
     try:
         import matplotlib
     except ImportError:
@@ -61,7 +62,7 @@ def _matplotlib(salt: str) -> Iterator[None]:
 
 def write_figure(panels: Sequence[Panel], look: Appearance, stem: Path) -> list[Path]:
     """All panels on one sheet with a legend, as stem.svg and stem.png."""
-    with _matplotlib(stem.name):
+    with matplotlib_style(stem.name):
         from matplotlib.figure import Figure
 
         columns = min(COLUMNS, len(panels))
@@ -91,7 +92,7 @@ def write_figure(panels: Sequence[Panel], look: Appearance, stem: Path) -> list[
 def inline_svg(panel: Panel, look: Appearance, prefix: str) -> str:
     """One panel without title and legend for an HTML page: colours are CSS variables (see
     `css_variables`), the ground is the page's, ids begin with `prefix`."""
-    with _matplotlib(prefix):
+    with matplotlib_style(prefix):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=PANEL, layout="constrained")
