@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def describe(device: str, quick: bool) -> Machine:
 
 def _gpu() -> Machine:
     properties = torch.cuda.get_device_properties(0)
-    clock = _highest_clock(properties)
+    clock = _highest_clock()
     lanes = LANES.get((properties.major, properties.minor), 128)
     per_second = properties.multi_processor_count * clock
     return Machine(
@@ -82,13 +82,18 @@ def _gpu() -> Machine:
     )
 
 
-def _highest_clock(properties) -> float:
-    kilohertz = getattr(properties, "clock_rate", 0)
-    if kilohertz:
-        return kilohertz * 1e3
-    command = ["nvidia-smi", "--query-gpu=clocks.max.sm", "--format=csv,noheader,nounits", "-i", "0"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(answer.stdout.split()[0]) * 1e6
+def _highest_clock() -> float:
+    """Hz of the first visible GPU's multiprocessors, from the driver (torch does not always know)."""
+    driver, device, kilohertz = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(), ctypes.c_int()
+    clock_rate = 13  # CU_DEVICE_ATTRIBUTE_CLOCK_RATE
+    for status in (
+        driver.cuInit(0),
+        driver.cuDeviceGet(ctypes.byref(device), 0),
+        driver.cuDeviceGetAttribute(ctypes.byref(kilohertz), clock_rate, device),
+    ):
+        if status != 0:
+            raise RuntimeError(f"the CUDA driver answered with error {status}")
+    return kilohertz.value * 1e3
 
 
 def _gpu_copy() -> float:

@@ -89,26 +89,31 @@ def _transformers(folder: Path, device: torch.device, dtype: torch.dtype) -> Mod
 
 
 def _mambapy(folder: Path, device: torch.device, dtype: torch.dtype) -> ModelPeer:
-    from mambapy.lm import LM
-    from mambapy.mamba import MambaConfig
+    """Its layers between our embedding and head: its language model cannot be imported without
+    mamba_ssm, and takes every token through the head.
+    """
+    from mambapy.mamba import Mamba, MambaConfig, RMSNorm
 
     config = json.loads((folder / "config.json").read_text())
-    weights = _weights(folder)
+    weights = {name: tensor.to(device, dtype) for name, tensor in _weights(folder).items()}
     with device:
-        shapes = MambaConfig(d_model=config["d_model"], n_layers=config["n_layer"])
-        model = LM(shapes, vocab_size=weights["lm_head.weight"].shape[0])
-    model.load_state_dict(
-        {
-            name.replace("backbone.layers.", "mamba.layers.").removeprefix("backbone."): tensor
-            for name, tensor in weights.items()
-        }
+        layers = Mamba(MambaConfig(d_model=config["d_model"], n_layers=config["n_layer"]))
+        norm = RMSNorm(config["d_model"], 1e-5)
+    own = "backbone.layers."
+    layers.load_state_dict(
+        {name.replace(own, "layers."): w for name, w in weights.items() if name.startswith(own)}
     )
-    model.to(dtype).eval()
+    layers.to(dtype).eval()
+    norm.load_state_dict({"weight": weights["backbone.norm_f.weight"]})
+    norm.to(dtype)
+    embedding, head = weights["backbone.embedding.weight"], weights["lm_head.weight"]
 
     @torch.inference_mode()
     def prefill(ids: torch.Tensor) -> torch.Tensor:
-        hidden, _ = model.mamba(model.embedding(ids))
-        return model.lm_head(model.norm_f(hidden[:, -1:]))
+        hidden = layers(torch.nn.functional.embedding(ids, embedding))
+        # Newer versions return the states as well.
+        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        return norm(hidden[:, -1:]) @ head.mT
 
     # Its states of one layer take L D N values, several times over.
     longest = 8192 if device.type == "cuda" else 2048

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -70,10 +71,11 @@ def find_operator_peers(device: torch.device) -> OperatorPeers:
 
 
 def version_of(package: str) -> str:
+    """Of a package that has been imported."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return "unknown version"
+        return getattr(sys.modules.get(package), "__version__", "of unknown version")
 
 
 def _selective_scan_cuda() -> ScanPeer:

@@ -89,7 +89,7 @@ def _time(
 def _clock(launches: list[Launch], machine: Machine, bytes_moved: float) -> Callable[[], float]:
     if not machine.is_gpu:
         return loop_clock(launches, at_least=0.02)
-    # Few are enough where one takes long.
-    fewest = 10 if bytes_moved < 2**28 else 4
+    # Few are enough where one takes long; they are many where a graph's own start would count.
+    fewest = 40 if bytes_moved < 2**26 else 10 if bytes_moved < 2**28 else 4
     rounds = math.ceil(fewest / len(launches))
     return graph_clock(launches * rounds)

@@ -54,5 +54,9 @@ class Result:
     def of(self, section: str) -> list[Row]:
         return [row for row in self.rows if row.section == section]
 
+    def failed(self) -> bool:
+        """Whether something of ours did: a peer that fails is reported, and no more."""
+        return any(not run or run.startswith("simba") for _, run, _ in self.failures)
+
     def as_json(self) -> dict:
         return asdict(self)

@@ -12,6 +12,8 @@ def markdown(result: Result) -> str:
     parts = ["# Simba and its peers", "", *_head(result)]
     for section, (title, text, table) in _SECTIONS.items():
         rows = result.of(section)
+        if section == "timing_table":
+            rows = result.of("models") + rows
         if rows:
             parts += ["", f"## {title}", "", text, "", *table(rows)]
     if result.failures:
@@ -157,6 +159,26 @@ def _decode(rows: list[Row]) -> list[str]:
     return lines(titles, out)
 
 
+def _timing_table(rows: list[Row]) -> list[str]:
+    """Models down, lengths across: dense / Simba in ms, and how much faster."""
+    lengths = sorted({row.more["tokens"] for row in rows if row.shape.startswith("(1, ")})
+    titles = ["model", "run", *[f"L = {length}" for length in lengths]]
+    cells: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in rows:
+        if row.shape.startswith("(1, ") and not row.run.startswith("floor"):
+            cells.setdefault((row.subject, row.run), {})[row.more["tokens"]] = row
+    out = []
+    for (model, run), at in cells.items():
+        dense = cells.get((model, "simba dense"), {})
+        texts = []
+        for length in lengths:
+            row, base = at.get(length), dense.get(length)
+            faster = f" ({base.seconds.median / row.seconds.median:.2f}x)" if row and base else ""
+            texts.append(digits(row.seconds.median * 1e3) + faster if row else "")
+        out.append([model, run, *texts])
+    return lines(titles, out)
+
+
 def _accuracy(rows: list[Row]) -> list[str]:
     titles = ["operator", "data", "run", "norm error", "of rounding", "ratio", "max error",
               "max of rounding", "kept as exact"]  # fmt: skip
@@ -193,6 +215,11 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[list[Row]], list[str]]]] = {
         "Random weights, logits of the last token. Wall: from the call to the end of the device's "
         "work. Busy: the sum of a run's kernels. Floor: the same matrix products alone, through torch.",
         _prefill,
+    ),
+    "timing_table": (
+        "Prefill latency against length",
+        "Median wall time in ms, and how many times faster than our dense model.",
+        _timing_table,
     ),
     "decode": (
         "Decoding",

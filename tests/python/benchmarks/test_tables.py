@@ -55,7 +55,7 @@ def test_grid_without_a_peer_still_has_its_row() -> None:
 
 def test_prefill_compares_with_the_dense_run() -> None:
     result, work = made_up_run.result(), Work(bytes=1e9, product_flops=1e11)
-    more = {"tokens_per_second": 1e5, "busy": 1e-3}
+    more = {"tokens": 2, "tokens_per_second": 1e5, "busy": 1e-3}
     result.rows = [
         made_up_run.row("models", "130m", "simba dense", 2e-3, work, **more),
         made_up_run.row("models", "130m", "simba r=0.1", 1e-3, work, **more | {"busy": 0.5e-3}),
@@ -82,3 +82,21 @@ def test_the_result_is_json() -> None:
     read = json.loads(json.dumps(result.as_json()))
     assert read["rows"][0]["seconds"]["median"] == 1e-6
     assert read["machine"]["ceilings"]["copy"] == 1e12
+
+
+def test_timing_table_has_lengths_across_and_takes_the_models_too() -> None:
+    result, work = made_up_run.result(), Work(bytes=1e9)
+    for section, model, length, seconds in (
+        ("models", "130m", 512, 2e-3), ("models", "130m", 2048, 4e-3), ("timing_table", "2.8b", 512, 8e-3),
+    ):  # fmt: skip
+        for run, share in (("simba dense", 1), ("simba r=0.1", 0.5), ("floor of simba dense", 0.1)):
+            row = made_up_run.row(section, model, run, share * seconds, work,
+                                  tokens=length, tokens_per_second=1.0)  # fmt: skip
+            row.shape = f"(1, {length})"
+            result.rows.append(row)
+    text = markdown(result)
+    text = text[text.index("## Prefill latency") :]
+    assert "| model | run | L = 512 | L = 2048 |" in text
+    assert cells(text, "130m | simba r=0.1")[0][2:] == ["1.00 (2.00x)", "2.00 (2.00x)"]
+    assert cells(text, "2.8b | simba dense")[0][2:] == ["8.00 (1.00x)", ""]
+    assert "floor" not in text
