@@ -22,6 +22,7 @@ from benchmarks.compare.accuracy import Accuracy, accuracy_cases
 from benchmarks.compare.budget import run_cases
 from benchmarks.compare.decode import decode_cases
 from benchmarks.compare.device import describe
+from benchmarks.compare.gradients import gradient_cases
 from benchmarks.compare.inputs import Shape
 from benchmarks.compare.model_peers import PEERS
 from benchmarks.compare.models import Models, prefill_cases
@@ -113,6 +114,7 @@ def all_cases(options: argparse.Namespace, result: Result, weights: Path) -> lis
         operators = Operators(result, peers, options.repeats or (3 if quick else 20))
         if "operators" in what:
             cases += operator_cases(operators, quick)
+            cases += gradient_cases(operators, quick)
         if "scan_grid" in what:
             cases += scan_grid_cases(operators, quick)
         if "accuracy" in what:
