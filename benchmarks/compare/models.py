@@ -23,6 +23,8 @@ from simba_ssm import Simba
 PACKED = tuple(60 + 440 * i // 31 for i in range(32))
 RETENTION = "0.1"
 PADDED = ", padded"
+# Seconds after which a run is not repeated: a peer's that scans from Python.
+PATIENCE = 20.0
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Models:
 
         clocks = {label: wall_clock(run, self.device) for label, run in runs.items()}
         warm_ups = 3 if self.device.type == "cuda" else 1  # the second captures, the third replays
-        spreads, errors = in_turns(clocks, self.repeats, warm_ups)
+        spreads, errors = in_turns(clocks, self.repeats, warm_ups, PATIENCE)
         case = f"{section}: {size} {shape_of(lengths)}"
         self.result.failures += [(case, label, text) for label, text in errors.items()]
         dense_flops = sum(model.flops(n, plan=plans["simba dense"]).prefill for n in lengths)

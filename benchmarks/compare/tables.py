@@ -53,7 +53,7 @@ def spread(seconds: Spread | None, unit: float = 1e-6) -> str:
     if seconds is None:
         return ""
     median, low, high = (digits(x / unit) for x in (seconds.median, seconds.low, seconds.high))
-    return f"{median} ({low} to {high})"
+    return f"{median} ({low} to {high})" if seconds.count > 1 else f"{median} (once)"
 
 
 def digits(value: float) -> str:

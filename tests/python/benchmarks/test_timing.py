@@ -37,3 +37,11 @@ def test_a_run_that_raises_is_left_out_and_named(fails_at: int) -> None:
     spreads, errors = in_turns({"a": lambda: 1.0, "b": broken}, repeats=3)
     assert set(spreads) == {"a"} and spreads["a"].count == 3
     assert errors == {"b": "RuntimeError: out of memory"}
+
+
+def test_patience_ends_the_repeats_of_slow_runs_alone() -> None:
+    clocks = {"fast": lambda: 1.0, "slow": lambda: 30.0, "slowest": lambda: 90.0}
+    spreads, _ = in_turns(clocks, repeats=5, warm_ups=1, patience=50.0)
+    assert {name: spread.count for name, spread in spreads.items()} == {
+        "fast": 5, "slow": 1, "slowest": 1,
+    }  # fmt: skip
