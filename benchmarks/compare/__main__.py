@@ -9,6 +9,7 @@ DIR/roofline.svg and .png (with matplotlib). Peers: mamba_ssm, causal_conv1d, tr
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import re
 import shlex
@@ -21,6 +22,7 @@ import torch
 from benchmarks.compare.accuracy import Accuracy, accuracy_cases
 from benchmarks.compare.budget import run_cases
 from benchmarks.compare.decode import decode_cases
+from benchmarks.compare.decoding_operators import decoding_cases
 from benchmarks.compare.device import describe
 from benchmarks.compare.gradients import gradient_cases
 from benchmarks.compare.inputs import Shape
@@ -94,6 +96,8 @@ def main(arguments: list[str]) -> int:
         cases = all_cases(options, result, options.weights or Path(temporary))
         pattern = re.compile(options.cases)
         chosen = [case for case in cases if pattern.search(f"{case.section}: {case.name}")]
+        # Every capture collects garbage: not among what has just been imported.
+        gc.freeze()
         run_cases(chosen, result, options.minutes, write)
     write(result)
     try:
@@ -114,6 +118,7 @@ def all_cases(options: argparse.Namespace, result: Result, weights: Path) -> lis
         operators = Operators(result, peers, options.repeats or (3 if quick else 20))
         if "operators" in what:
             cases += operator_cases(operators, quick)
+            cases += decoding_cases(operators, quick)
             cases += gradient_cases(operators, quick)
         if "scan_grid" in what:
             cases += scan_grid_cases(operators, quick)

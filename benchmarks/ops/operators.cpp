@@ -23,8 +23,8 @@ struct Layer {
     x = xz.narrow(2, 0, kChannels), z = xz.narrow(2, kChannels, kChannels);
     u = at::randn({1, length, kChannels}, data), delta = at::randn({1, length, kChannels}, data);
     B = at::randn({1, length, kStates}, data), C = at::randn({1, length, kStates}, data);
-    A = -at::arange(1, kStates + 1, at::kFloat).expand({kChannels, kStates}).contiguous();
-    D = at::randn({kChannels}), delta_bias = at::randn({kChannels}) * 0.5 - 2.5;
+    A = at::arange(1, kStates + 1, at::kFloat).neg().expand({kChannels, kStates}).contiguous();
+    D = at::randn({kChannels}), delta_bias = at::randn({kChannels}).mul(0.5).sub(2.5);
     hidden = at::randn({1, length, kModel}, data), residual = at::randn({1, length, kModel});
     norm_weight = at::randn({kModel}, data), conv_weight = at::randn({kChannels, kWidth}, data);
     conv_bias = at::randn({kChannels}, data), scores = at::randn({1, length});

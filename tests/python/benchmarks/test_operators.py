@@ -6,7 +6,9 @@ import made_up_run
 import pytest
 import torch
 
-from benchmarks.compare.accuracy import DATA, errors
+from benchmarks.compare.accuracy import DATA, Accuracy, accuracy_cases, errors
+from benchmarks.compare.decoding_operators import decoding_cases
+from benchmarks.compare.gradients import gradient_cases
 from benchmarks.compare.inputs import Shape, Values, length_last, scan_inputs
 from benchmarks.compare.operator_peers import find_operator_peers
 from benchmarks.compare.operator_timing import sets_of, time_operator
@@ -35,7 +37,12 @@ def test_the_grid_has_thirty_shapes_of_every_kind() -> None:
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 def test_cases_have_names_of_their_own(device: str, quick: bool) -> None:
-    cases = [*operator_cases(operators(device), quick), *scan_grid_cases(operators(device), quick)]
+    over = operators(device)
+    accuracy = Accuracy(over.result, over.peers, Shape(1, 8, 4))
+    cases = [
+        *operator_cases(over, quick), *decoding_cases(over, quick), *gradient_cases(over, quick),
+        *scan_grid_cases(over, quick), *accuracy_cases(accuracy, quick),
+    ]  # fmt: skip
     names = [(case.section, case.name) for case in cases]
     assert len(set(names)) == len(names)
 
