@@ -35,9 +35,9 @@ def test_the_grid_has_thirty_shapes_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("quick", [False, True])
-@pytest.mark.parametrize("device", ["cuda", "cpu"])
-def test_cases_have_names_of_their_own(device: str, quick: bool) -> None:
-    over = operators(device)
+@pytest.mark.parametrize("machine", ["cuda", "cpu"])  # described, not used
+def test_cases_have_names_of_their_own(machine: str, quick: bool) -> None:
+    over = operators(machine)
     accuracy = Accuracy(over.result, over.peers, Shape(1, 8, 4))
     cases = [
         *operator_cases(over, quick), *decoding_cases(over, quick), *gradient_cases(over, quick),
