@@ -27,9 +27,10 @@ from benchmarks.compare.device import describe
 from benchmarks.compare.gradients import gradient_cases
 from benchmarks.compare.inputs import Shape
 from benchmarks.compare.model_peers import PEERS
-from benchmarks.compare.models import Models, prefill_cases
+from benchmarks.compare.models import Models
 from benchmarks.compare.operator_peers import find_operator_peers
 from benchmarks.compare.operators import Operators, operator_cases
+from benchmarks.compare.prefill import prefill_cases
 from benchmarks.compare.roofline import write_roofline
 from benchmarks.compare.rows import Case, Result
 from benchmarks.compare.scan_grid import scan_grid_cases
