@@ -124,11 +124,11 @@ def main(arguments: list[str]) -> int:
         gc.freeze()
         run_cases(chosen, result, options.minutes, write)
     write(result)
+    print(markdown(result))
     try:
         write_roofline(result, options.out / "roofline")
     except ReportError as error:
         print(f"no roofline plot: {error}", file=sys.stderr)
-    print(markdown(result))
     return 1 if result.failed() else 0
 
 

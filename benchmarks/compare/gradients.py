@@ -21,18 +21,20 @@ def have_gradients() -> bool:
 
 
 def forward_and_backward(
-    function: Callable[[], Tensor], leaves: Sequence[Tensor], grad_out: Tensor
+    function: Callable[[], object], leaves: Sequence[Tensor], *grads: Tensor
 ) -> Launch:
-    """A launch that computes the function's (first) result and the gradients of all leaves."""
+    """A launch that computes the function's results and the gradients of all leaves, given those of
+    its first results.
+    """
     for leaf in leaves:
         leaf.requires_grad_()
 
     def launch() -> tuple[Tensor, ...]:
         # Operators are timed without autograd; here it is what is timed.
         with torch.inference_mode(False), torch.enable_grad():
-            result = function()
-            result = result[0] if isinstance(result, tuple) else result
-            return torch.autograd.grad(result, leaves, grad_out)
+            results = function()
+            results = results if isinstance(results, tuple) else (results,)
+            return torch.autograd.grad(results[: len(grads)], leaves, grads)
 
     return launch
 
@@ -93,32 +95,34 @@ class Gradients:
         def make_set(seed: int) -> dict[str, Launch]:
             values = Values(seed, self.device, shape.dtype)
             B, L, D = shape.batch, shape.length, shape.channels
-            x, grad_out = values.normal(B, L, D), values.normal(B, L, D)
+            x, grads = values.normal(B, L, D), [values.normal(B, L, D)]
             if operator == "causal_conv1d":
                 leaves = [x, values.normal(D, 4), values.normal(D)]
                 own = functools.partial(ops.causal_conv1d, silu=True)
             elif operator == "add_norm":
                 leaves = [x, values.parameter(B, L, D), values.normal(D)]
                 own = functools.partial(ops.add_norm, residual_in_fp32=True)
+                grads.append(values.parameter(B, L, D))
             else:
                 leaves, own = [x, values.normal(B, L, D)], ops.gate
-            launches = {"simba": forward_and_backward(lambda: own(*leaves), leaves, grad_out)}
+            launches = {"simba": forward_and_backward(lambda: own(*leaves), leaves, *grads)}
             for name, function in self.peers.of(operator).items():
-                given, turned = leaves, grad_out
+                given, turned = leaves, grads
                 if operator == "causal_conv1d":
-                    turned = grad_out.transpose(1, 2).contiguous()
+                    turned = [grads[0].transpose(1, 2).contiguous()]
                     if name != "torch":
                         last = x.detach().transpose(1, 2).contiguous()
                         given = [last, *leaves[1:]]
                 launches[name] = forward_and_backward(
-                    lambda function=function, given=given: function(*given), given, turned
+                    lambda function=function, given=given: function(*given), given, *turned
                 )
             return launches
 
         size = torch.finfo(getattr(torch, shape.dtype)).bits // 8
         values = shape.batch * shape.length * shape.channels
-        # Forward: data in and out; backward: data and grad_out in, gradients out.
-        tensors = {"causal_conv1d": 5 * size, "gate": 8 * size, "add_norm": 5 * size + 20}[operator]
+        # Forward: data in and out; backward: data (add_norm: its new residual) and the gradients of
+        # results in, gradients of data out.
+        tensors = {"causal_conv1d": 5 * size, "gate": 8 * size, "add_norm": 4 * size + 20}[operator]
         subject = f"{operator}, forward and backward {shape.dtype}"
         return self.operators.time(make_set, Work(bytes=values * tensors), subject, str(shape))
 
