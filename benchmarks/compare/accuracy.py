@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from benchmarks.compare.gradients import have_gradients
 from benchmarks.compare.inputs import Shape, Values, scan_inputs
 from benchmarks.compare.operator_peers import OperatorPeers
 from benchmarks.compare.rows import Case, Result, Row
@@ -88,6 +89,25 @@ class Accuracy:
                 rows.append(self.row(subject, data, name, returned, exact))
         return rows + [self.row(f"{subject}, last state", data, "simba", state, exact_state)]
 
+    def scan_gradients(self, dtype: str, data: str) -> list[Row]:
+        """Of a sum with random weights, by every input; exact ones by autograd through the definition,
+        on fewer channels, since it keeps all states.
+        """
+        shape = Shape(1, min(self.shape.length, 500), min(self.shape.channels, 96), dtype=dtype)
+        inputs = DATA[data](scan_inputs(shape, 7, self.device))
+        grad_out = Values(9, self.device, dtype).normal(*inputs["u"].shape)
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = {k: v.clone().double().requires_grad_() for k, v in inputs.items()}
+            out, _ = reference.selective_scan(**leaves, delta_softplus=True)
+            exact = torch.autograd.grad(out, list(leaves.values()), grad_out.clone().double())
+        own = ops.selective_scan_backward(**inputs, delta_softplus=True, grad_out=grad_out)
+        order = ("u", "delta", "A", "B", "C", "D", "z", "delta_bias")
+        return [
+            self.row(f"selective_scan_backward {dtype}, {name}", data, "simba",
+                     own[order.index(name)], of_name)
+            for name, of_name in zip(leaves, exact, strict=True)
+        ]  # fmt: skip
+
     def influence(self, dtype: str, data: str, decay: str, reduction: str) -> list[Row]:
         inputs = {name: tensor for name, tensor in self.inputs(dtype, data).items()
                   if name in SCORE_INPUTS}  # fmt: skip
@@ -148,6 +168,9 @@ def accuracy_cases(accuracy: Accuracy, quick: bool) -> Iterator[Case]:
         yield case(1.1, f"streams {dtype}", lambda t=dtype: accuracy.streams(t))
         for data in DATA:
             yield case(1.1, f"scan {dtype} {data}", lambda t=dtype, d=data: accuracy.scan(t, d))
+            if have_gradients():
+                yield case(1.6, f"scan gradients {dtype} {data}",
+                           lambda t=dtype, d=data: accuracy.scan_gradients(t, d))  # fmt: skip
             yield case(1.1, f"state update {dtype} {data}",
                        lambda t=dtype, d=data: accuracy.state_update(t, d))  # fmt: skip
             ways = itertools.product(("no_bias", "full"), ("max", "l1", "l2", "signed_max"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from benchmarks.compare.rows import Case, Result
+from benchmarks.compare.rows import Case, Result, Row
 from benchmarks.compare.timing import one_line
 
 
@@ -19,18 +19,21 @@ def run_cases(
     after_each: Callable[[Result], None],
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Appends to the result what each case gives. A case that raises is noted, and the rest goes on,
+    """Adds to the result what each case gives, in the order that the cases came in. A case that raises is noted, and the rest goes on,
     unless the GPU itself is lost. No case begins after `minutes`.
     """
     start = now()
     order = sorted(cases, key=lambda case: case.importance)
+    found: dict[int, list[Row]] = {}
+    place = {id(case): index for index, case in enumerate(cases)}
     for position, case in enumerate(order):
         if minutes is not None and now() - start > 60 * minutes:
             result.left_out += [f"{left.section}: {left.name}" for left in order[position:]]
             break
         began = now()
         try:
-            result.rows += case.run()
+            found[place[id(case)]] = case.run()
+            result.rows = [row for index in sorted(found) for row in found[index]]
             outcome = ""
         except Exception as error:
             outcome = one_line(error)

@@ -60,13 +60,13 @@ def decode(models: Models, size: str, batch: int) -> list[Row]:
     )
     case = f"{SECTION}: {size} batch {batch}"
     models.result.failures += [(case, label, text) for label, text in errors.items()]
-    weights = model._model.parameters * models.dtype.itemsize
+    weights = loaded.weight_bytes
     # The states of all layers are read and written once as well.
     d_inner = 2 * loaded.config["d_model"]
     states = 2 * 4 * batch * model.n_layer * d_inner * 16
     work = Work(
         bytes=weights + states,
-        product_flops=2 * batch * model._model.parameters,
+        product_flops=2 * batch * weights / models.dtype.itemsize,
         dtype=models.dtype_name,
     )
     least = floor(work, models.result.machine.ceilings)

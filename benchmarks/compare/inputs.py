@@ -68,10 +68,11 @@ def scan_inputs(shape: Shape, seed: int, device: torch.device) -> dict[str, Tens
 def length_last(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same values as mamba_ssm takes them: (B, D, L), B and C (B, 1, N, L)."""
     turned = dict(inputs)
-    for name in ("u", "delta", "z"):
-        turned[name] = inputs[name].transpose(1, 2).contiguous()
-    for name in ("B", "C"):
-        turned[name] = inputs[name].transpose(1, 2).unsqueeze(1).contiguous()
+    for name, tensor in inputs.items():
+        if name in ("u", "delta", "z"):
+            turned[name] = tensor.transpose(1, 2).contiguous()
+        elif name in ("B", "C"):
+            turned[name] = tensor.transpose(1, 2).unsqueeze(1).contiguous()
     return turned
 
 

@@ -94,6 +94,8 @@ def _mambapy(folder: Path, device: torch.device, dtype: torch.dtype) -> ModelPee
     """
     from mambapy.mamba import Mamba, MambaConfig, RMSNorm
 
+    if dtype != torch.float32:
+        raise RuntimeError("it computes in float32 alone")
     config = json.loads((folder / "config.json").read_text())
     weights = {name: tensor.to(device, dtype) for name, tensor in _weights(folder).items()}
     with device:

@@ -18,13 +18,16 @@ from benchmarks.compare.timing import one_line
 @dataclass(frozen=True)
 class ScanPeer:
     """A selective scan of someone else. layout turns our arguments into its own, output what it
-    returns into (B, L, D); takes says whether it is to be run on a shape.
+    returns into (B, L, D); takes says whether it is to be run on a shape. differentiable is the same
+    scan under autograd; backward(arguments, grad_out) makes a launch of its backward alone.
     """
 
     scan: Callable
     layout: Callable[[dict[str, Tensor]], dict[str, Tensor]]
     output: Callable[[object], Tensor]
     takes: Callable[[Shape], bool] = lambda shape: True
+    differentiable: Callable | None = None
+    backward: Callable[[dict[str, Tensor], Tensor], Callable[[], object]] | None = None
 
 
 @dataclass
@@ -82,14 +85,34 @@ def _selective_scan_cuda() -> ScanPeer:
     """fwd on (B, D, L) and B, C (B, 1, N, L). Newer builds take cu_seqlens as well."""
     import selective_scan_cuda
 
-    def scan(u, delta, A, B, C, D, z, delta_bias):
-        arguments = (u, delta, A, B, C, D, z, delta_bias, True)
+    def call(function: Callable, *arguments):
         try:
-            return selective_scan_cuda.fwd(*arguments)
+            return function(*arguments)
         except TypeError:
-            return selective_scan_cuda.fwd(*arguments, None)
+            return function(*arguments, None)
 
-    return ScanPeer(scan, length_last, lambda returned: returned[2].transpose(1, 2))
+    def scan(u, delta, A, B, C, D, z, delta_bias):
+        return call(selective_scan_cuda.fwd, u, delta, A, B, C, D, z, delta_bias, True)
+
+    def backward(inputs: dict[str, Tensor], grad_out: Tensor) -> Callable[[], object]:
+        out, states, _ = scan(**inputs)
+        given = [inputs[name] for name in ("u", "delta", "A", "B", "C", "D", "z", "delta_bias")]
+        return lambda: call(
+            selective_scan_cuda.bwd, *given, grad_out, states, out, None, True, False
+        )
+
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn as differentiable
+    except Exception:  # the rest of the package may need what is not here
+        differentiable = None
+    return ScanPeer(
+        scan,
+        length_last,
+        lambda returned: returned[2].transpose(1, 2),
+        differentiable=differentiable
+        and (lambda **inputs: differentiable(**inputs, delta_softplus=True)),
+        backward=backward,
+    )
 
 
 def _rms_norm_fn() -> Callable:
@@ -141,7 +164,7 @@ def _mambapy_scan() -> ScanPeer:
         states = shape.batch * shape.length * shape.channels * shape.states
         return shape.dtype == "float32" and states <= 2**28
 
-    return ScanPeer(scan, dict, lambda returned: returned, takes)
+    return ScanPeer(scan, dict, lambda returned: returned, takes, differentiable=scan)
 
 
 def _torch_conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -47,6 +47,15 @@ def points(rows: Iterable[Row], kind: str) -> list[Point]:
     return out
 
 
+def named(panel: Iterable[Point]) -> dict[str, Point]:
+    """Our first point of every operator or model: those that get its name in the plot."""
+    first: dict[str, Point] = {}
+    for point in panel:
+        if point.run.startswith("simba"):
+            first.setdefault(point.label.split()[0].rstrip(","), point)
+    return first
+
+
 def attainable(intensity: float, roof: Roof, copy: float) -> float:
     """Operations a second at most: under the slope of memory and the roof."""
     return min(roof.rate, intensity * copy)
@@ -55,7 +64,7 @@ def attainable(intensity: float, roof: Roof, copy: float) -> float:
 def panels(result: Result) -> list[tuple[str, str, Roof, list[Point]]]:
     """(title, unit, roof, points) of those kinds of work that the result has."""
     ceilings: Ceilings = result.machine.ceilings
-    single = result.of("operators") + result.of("scan_grid")
+    single = result.of("operators")
     models = [row for row in result.of("models") if not row.run.startswith("floor")]
     found = []
     if ceilings.exponentials:
@@ -123,6 +132,9 @@ def _draw(
             alpha=0.8,
             label=run if mine else None,
         )
+    for operator, point in named(panel).items():
+        axes.annotate(operator, (point.intensity, point.rate), xytext=(3, 3),
+                      textcoords="offset points", fontsize=6)  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(f"{unit} a byte")

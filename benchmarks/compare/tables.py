@@ -53,7 +53,7 @@ def spread(seconds: Spread | None, unit: float = 1e-6) -> str:
     if seconds is None:
         return ""
     median, low, high = (digits(x / unit) for x in (seconds.median, seconds.low, seconds.high))
-    return f"{median} ({low} to {high})"
+    return f"{median} ({low} to {high})" if seconds.count > 1 else f"{median} (once)"
 
 
 def digits(value: float) -> str:
@@ -97,14 +97,21 @@ def _head(result: Result) -> list[str]:
 
 def _operators(rows: list[Row]) -> list[str]:
     titles = ["operator", "shape", "run", "floor µs", "bound", "µs (spread)", "x floor", "warm µs",
-              "/ simba"]  # fmt: skip
+              "/ simba", "of our scan"]  # fmt: skip
+    scans = {(row.subject, row.shape): row for row in rows if row.run == "simba"}
     out = []
     for group in by_group(rows):
         for row in group:
             warm = row.more.get("warm")
+            of_scan = ""
+            if row.subject.startswith("influence_scores "):
+                dtype = row.subject.split()[1]
+                scan = scans.get((f"selective_scan {dtype}", row.shape))
+                of_scan = f"{row.seconds.median / scan.seconds.median:.0%}" if scan else ""
             out.append([row.subject, row.shape, row.run, digits(row.floor.seconds * 1e6),
                         row.floor.bound, spread(row.seconds), times_floor(row),
-                        digits(warm.median * 1e6) if warm else "", ratio(row, ours(group))])  # fmt: skip
+                        digits(warm.median * 1e6) if warm else "", ratio(row, ours(group)),
+                        of_scan])  # fmt: skip
     return lines(titles, out)
 
 
@@ -128,22 +135,26 @@ def _scan_grid(rows: list[Row]) -> list[str]:
 
 
 def _prefill(rows: list[Row]) -> list[str]:
-    titles = ["model", "shape", "run", "wall ms (spread)", "/ dense", "busy ms", "/ dense busy",
-              "x floor", "FLOPs share", "launches", "tokens/s"]  # fmt: skip
+    titles = ["model", "shape", "run", "wall ms (spread)", "/ dense", "/ pruned", "busy ms",
+              "busy / dense", "busy / pruned", "x floor", "FLOPs share", "launches", "tokens/s"]  # fmt: skip
     out = []
     for group in by_group(rows):
-        base = ours(group)
+        dense = ours(group)
+        pruned = next((row for row in group if row.run.startswith("simba r=")), None)
         for row in group:
-            busy, dense_busy = row.more.get("busy"), base.more.get("busy") if base else None
-            share = row.more.get("flops_share")
+            busy, share = row.more.get("busy"), row.more.get("flops_share")
             out.append([row.subject, row.shape, row.run, spread(row.seconds, 1e-3),
-                        ratio(row, base) or "1",
-                        digits(busy * 1e3) if busy else "",
-                        f"{busy / dense_busy:.2f}" if busy and dense_busy else "",
-                        times_floor(row), f"{share:.3f}" if share else "",
-                        str(row.more.get("launches", "")),
+                        ratio(row, dense), ratio(row, pruned), digits(busy * 1e3) if busy else "",
+                        _busy_ratio(row, dense), _busy_ratio(row, pruned), times_floor(row),
+                        f"{share:.3f}" if share else "", str(row.more.get("launches", "")),
                         f"{row.more['tokens_per_second']:.0f}"])  # fmt: skip
     return lines(titles, out)
+
+
+def _busy_ratio(row: Row, base: Row | None) -> str:
+    if base is None or row is base or not (row.more.get("busy") and base.more.get("busy")):
+        return ""
+    return f"{row.more['busy'] / base.more['busy']:.2f}"
 
 
 def _decode(rows: list[Row]) -> list[str]:
@@ -213,7 +224,8 @@ _SECTIONS: dict[str, tuple[str, str, Callable[[list[Row]], list[str]]]] = {
     "models": (
         "Prefill of whole models",
         "Random weights, logits of the last token. Wall: from the call to the end of the device's "
-        "work. Busy: the sum of a run's kernels. Floor: the same matrix products alone, through torch.",
+        "work. Busy: the sum of a run's kernels. Ratios are to our dense and our pruned run. Floor: the "
+        "same matrix products alone, through torch. FLOPs share: counted, scores included, of dense.",
         _prefill,
     ),
     "timing_table": (

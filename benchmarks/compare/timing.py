@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,24 +26,30 @@ class Spread:
 
 
 def in_turns(
-    clocks: Mapping[str, Callable[[], float]], repeats: int, warm_ups: int = 1
+    clocks: Mapping[str, Callable[[], float]],
+    repeats: int,
+    warm_ups: int = 1,
+    patience: float = math.inf,
 ) -> tuple[dict[str, Spread], dict[str, str]]:
     """Every clock `warm_ups` times unread and then `repeats` times, all in turns and the order
-    reversed at every turn, so that all see the same device.
+    reversed at every turn, so that all see the same device. One that has taken `patience` seconds
+    in all is not repeated further, but read at least once.
 
     Returns the spreads by name, and by name the error of those that raised; these are left out.
     """
     times: dict[str, list[float]] = {name: [] for name in clocks}
     errors: dict[str, str] = {}
+    spent = dict.fromkeys(clocks, 0.0)
     for turn in range(warm_ups + repeats):
         for name in list(clocks)[:: 1 if turn % 2 == 0 else -1]:
-            if name in errors:
+            if name in errors or (times[name] and spent[name] > patience):
                 continue
             try:
                 seconds = clocks[name]()
             except Exception as error:
                 errors[name] = one_line(error)
                 continue
+            spent[name] += seconds
             if turn >= warm_ups:
                 times[name].append(seconds)
     return {name: Spread.of(t) for name, t in times.items() if name not in errors}, errors

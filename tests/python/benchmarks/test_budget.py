@@ -33,6 +33,7 @@ def test_the_important_come_first_and_a_failure_stops_nothing(cpu_result) -> Non
     assert calls == ["first", "broken", "late"]
     assert cpu_result.failures == [("operators: broken", "", "ValueError: broken is wrong")]
     assert written == [1, 1, 2]
+    assert [row.subject for row in cpu_result.rows] == ["late", "first"]  # as the cases were listed
 
 
 def test_no_case_begins_after_the_time_is_up(cpu_result) -> None:

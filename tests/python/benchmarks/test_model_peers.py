@@ -31,3 +31,8 @@ def test_last_logits_agree(folder, name: str) -> None:
 def test_a_folder_that_is_none_leaves_all_absent(tmp_path) -> None:
     peers, absent = load_model_peers(PEERS, tmp_path, torch.device("cpu"), torch.float32)
     assert peers == [] and set(absent) == set(PEERS)
+
+
+def test_mambapy_is_named_where_it_cannot_compute(folder) -> None:
+    peers, absent = load_model_peers(["mambapy"], folder, torch.device("cpu"), torch.bfloat16)
+    assert peers == [] and absent["mambapy"]

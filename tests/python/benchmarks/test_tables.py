@@ -33,7 +33,7 @@ def test_operators_have_floor_ratio_and_warm_time() -> None:
         made_up_run.row("operators", "gate", "peer 1.0", 50e-6, work),
     ]
     own, peer = cells(markdown(result), "gate")
-    assert own == ["gate", "(1, 2)", "simba", "10.0", "memory", "20.0 (18.0 to 22.0)", "2.00", "5.00", ""]
+    assert own == ["gate", "(1, 2)", "simba", "10.0", "memory", "20.0 (18.0 to 22.0)", "2.00", "5.00", "", ""]
     assert peer[2] == "peer 1.0" and peer[6] == "5.00" and peer[8] == "2.50"
 
 
@@ -60,9 +60,22 @@ def test_prefill_compares_with_the_dense_run() -> None:
         made_up_run.row("models", "130m", "simba dense", 2e-3, work, **more),
         made_up_run.row("models", "130m", "simba r=0.1", 1e-3, work, **more | {"busy": 0.5e-3}),
     ]
-    dense, pruned = cells(markdown(result), "130m")
-    assert dense[4] == "1" and pruned[4] == "0.50"
-    assert pruned[6] == "0.50"
+    text = markdown(result)
+    dense, pruned = cells(text[: text.index("## Prefill latency")], "130m")
+    assert dense[4:6] == ["", "2.00"] and pruned[4:6] == ["0.50", ""]
+    assert dense[7:9] == ["", "2.00"] and pruned[7:9] == ["0.50", ""]
+
+
+def test_scores_are_compared_with_the_scan_of_their_type_and_shape() -> None:
+    result, work = made_up_run.result(), Work(bytes=1e6)
+    result.rows = [
+        made_up_run.row("operators", "selective_scan bfloat16", "simba", 80e-6, work),
+        made_up_run.row("operators", "selective_scan bfloat16", "peer", 40e-6, work),
+        made_up_run.row("operators", "influence_scores bfloat16 no_bias max", "simba", 20e-6, work),
+        made_up_run.row("operators", "influence_scores float32 no_bias max", "simba", 20e-6, work),
+    ]
+    low, high = cells(markdown(result), "influence_scores")
+    assert low[-1] == "25%" and high[-1] == ""
 
 
 def test_what_is_missing_is_said() -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import contextlib
+import types
 
-from benchmarks.compare.timing import Spread, in_turns
+import pytest
+import torch
+
+from benchmarks.compare.timing import Spread, graph_clock, in_turns, loop_clock
 
 
 def test_median_and_extremes() -> None:
@@ -37,3 +41,56 @@ def test_a_run_that_raises_is_left_out_and_named(fails_at: int) -> None:
     spreads, errors = in_turns({"a": lambda: 1.0, "b": broken}, repeats=3)
     assert set(spreads) == {"a"} and spreads["a"].count == 3
     assert errors == {"b": "RuntimeError: out of memory"}
+
+
+def test_patience_ends_the_repeats_of_slow_runs_alone() -> None:
+    clocks = {"fast": lambda: 1.0, "slow": lambda: 30.0, "slowest": lambda: 90.0}
+    spreads, _ = in_turns(clocks, repeats=5, warm_ups=1, patience=50.0)
+    assert {name: spread.count for name, spread in spreads.items()} == {
+        "fast": 5, "slow": 1, "slowest": 1,
+    }  # fmt: skip
+
+
+class Recorder:
+    """Stands for torch.cuda: notes what is captured and replayed; an event's time is that of replays,
+    4 ms each.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.Stream = self.current_stream = lambda: types.SimpleNamespace(wait_stream=lambda other: None)
+        self.stream = contextlib.nullcontext
+        self.synchronize = lambda: None
+
+    def CUDAGraph(self):
+        return types.SimpleNamespace(replay=lambda: self.log.append("replay"))
+
+    @contextlib.contextmanager
+    def graph(self, graph):
+        self.log.append("capture")
+        yield
+        self.log.append("captured")
+
+    def Event(self, enable_timing: bool):
+        event = types.SimpleNamespace(at=0)
+        event.record = lambda: setattr(event, "at", self.log.count("replay"))
+        event.synchronize = lambda: None
+        event.elapsed_time = lambda end: 4.0 * (end.at - event.at)
+        return event
+
+
+def test_a_graph_holds_all_launches_and_one_of_two_replays_is_timed(monkeypatch) -> None:
+    cuda = Recorder()
+    monkeypatch.setattr(torch, "cuda", cuda)
+    launches = [lambda name=name: cuda.log.append(name) for name in "abcd"]
+    clock = graph_clock(launches)
+    assert cuda.log == ["a", "capture", "a", "b", "c", "d", "captured"]
+    assert clock() == pytest.approx(1e-3)
+    assert cuda.log[-2:] == ["replay", "replay"]
+
+
+def test_a_loop_is_long_enough_to_be_timed() -> None:
+    calls: list[int] = []
+    seconds = loop_clock([lambda: calls.append(0), lambda: calls.append(1)], at_least=0.002)()
+    assert len(calls) > 100 and calls.count(0) == calls.count(1)
+    assert 0 < seconds < 1e-3
