@@ -116,8 +116,16 @@ struct Integer {
 };
 
 #if HWY_TARGET == HWY_AVX3
-// fraction * 2^exponent; 0 where exponent is below kLowestExponent: arithmetic on subnormal numbers
-// is a hundred times slower. Intel's scalef saturates.
+// fraction * 2^exponent; Intel's scalef saturates, and flushes where it is told to.
+HWY_INLINE Vec<float> scale_flushed(Vec<float> fraction, Vec<float> exponent) {
+  return Vec<float>{_mm512_scalef_ps(fraction.raw, exponent.raw)};
+}
+HWY_INLINE Vec<double> scale_flushed(Vec<double> fraction, Vec<double> exponent) {
+  return Vec<double>{_mm512_scalef_pd(fraction.raw, exponent.raw)};
+}
+
+// The same, 0 where exponent is below kLowestExponent: arithmetic on subnormal numbers is a hundred
+// times slower.
 HWY_INLINE Vec<float> scale_by_power(Vec<float> fraction, Vec<float> exponent) {
   const auto lowest = hn::Set(Tag<float>(), MathConstants<float>::kLowestExponent);
   const __mmask16 keep = _mm512_cmp_ps_mask(exponent.raw, lowest.raw, _CMP_NLT_UQ);
@@ -160,6 +168,19 @@ HWY_INLINE Vec<Acc> Exp2(Vec<Acc> x) {
   const auto n = Integer<Acc>::nearest(x);
   const Vec<Acc> r = hn::Sub(x, n.value);
   return scale_by_power<Acc>(hn::MulAdd(polynomial<Acc>(r, Constants::kExp2), r, one), n);
+#endif
+}
+
+// 2^x under FlushSubnormals.
+template <typename Acc>
+HWY_INLINE Vec<Acc> FlushedExp2(Vec<Acc> x) {
+#if HWY_TARGET == HWY_AVX3
+  const Vec<Acc> one = hn::Set(Tag<Acc>(), Acc{1});
+  const Vec<Acc> r = beyond_nearest(x);
+  const Vec<Acc> fraction = hn::MulAdd(polynomial<Acc>(r, MathConstants<Acc>::kExp2), r, one);
+  return scale_flushed(fraction, hn::Sub(x, r));
+#else
+  return Exp2<Acc>(x);
 #endif
 }
 

@@ -12,6 +12,7 @@ namespace simba::kernels::HWY_NAMESPACE {
 // hold zeros. Time goes in tiles of at most kTileSteps: per tile dt, dt u and D u are computed for
 // all steps, then a few states at a time go through all steps in registers. y adds its states in
 // ascending order whatever the tile, so a sequence split anywhere gives the bits of the whole.
+// Lives where FlushSubnormals does.
 template <typename T>
 class ScanBlock {
  public:
@@ -152,7 +153,7 @@ class ScanBlock {
       auto y = hn::Load(d, &y_[at]);
 #pragma GCC unroll 16
       for (int k = 0; k < kCount; ++k) {
-        const auto decay = Exp2<Acc>(hn::Mul(dt, a[k]));
+        const auto decay = FlushedExp2<Acc>(hn::Mul(dt, a[k]));
         h[k] = hn::MulAdd(decay, h[k], hn::Mul(dt_u, hn::Set(d, b[k])));
         y = hn::MulAdd(h[k], hn::Set(d, c[k]), y);
       }
