@@ -3,6 +3,7 @@
 // of the target or is always inlined, so that no object shares machine code with another target's.
 #pragma once
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 
 #include "kernels/cpu_target.h"
 #include "kernels/dtype.h"
+#include "kernels/views.h"
 
 namespace simba::kernels::HWY_NAMESPACE {
 
@@ -182,6 +184,18 @@ HWY_INLINE void store_lanes(Vec<Acc> value, T* p, std::int64_t count) {
   T lanes[kLanes<Acc>];
   store_full<Acc>(value, lanes);
   for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+// Asks for `count` elements of each of the rows [t, t + steps): rows of a block of channels lie too
+// far apart for the processor to see that the next ones are to come.
+template <typename T>
+HWY_INLINE void prefetch_rows(const Rows<T>& rows, std::int64_t batch, std::int64_t t,
+                              std::int64_t steps, std::int64_t first, std::int64_t count) {
+  constexpr std::int64_t kLine = 64 / sizeof(T);
+  for (std::int64_t k = 0; k < steps; ++k) {
+    const T* row = rows.row(batch, t + k) + first;
+    for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
+  }
 }
 
 }  // namespace simba::kernels::HWY_NAMESPACE

@@ -38,7 +38,7 @@ class InfluenceBlock {
     const std::int64_t batch = sequences.batch(s), begin = sequences.begin(s);
     const std::int64_t end = sequences.end(s);
     if (begin >= end) return;
-    tile_.begin(batch, end - 1);
+    tile_.begin(batch, begin, end - 1);
     partial += batch * sequences.length;
     for (std::int64_t tile_end = end; tile_end > begin;) {
       const std::int64_t t = tile_end - begin < Tile::kSteps ? begin : tile_end - Tile::kSteps;

@@ -49,8 +49,9 @@ class InfluenceTile {
     }
   }
 
-  // Begins a sequence whose last token lies at position `last`.
-  void begin(std::int64_t batch, std::int64_t last) {
+  // Begins a sequence of the positions from `first` to `last`.
+  void begin(std::int64_t batch, std::int64_t first, std::int64_t last) {
+    earliest_ = first;
     couplings_.begin(batch, last);
     for (std::int64_t i = 0; i < kChannels; ++i) suffix_[i] = compensation_[i] = Acc{0};
   }
@@ -59,6 +60,9 @@ class InfluenceTile {
   void load(std::int64_t batch, std::int64_t t, std::int64_t steps) {
     batch_ = batch, t_ = t, steps_ = steps;
     couplings_.load(batch, t, steps);
+    const std::int64_t before = t - kSteps > earliest_ ? t - kSteps : earliest_;
+    prefetch_rows(params_.u, batch, before, t - before, first_, channels_);
+    prefetch_rows(params_.delta, batch, before, t - before, first_, channels_);
     for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) load_channels(i);
     for (std::int64_t at = steps * kChannels; at < kSteps * kChannels; ++at) decay_[at] = Acc{0};
   }
@@ -204,7 +208,7 @@ class InfluenceTile {
 
   const InfluenceScoresParams<T>& params_;
   Couplings couplings_;
-  std::int64_t first_ = 0, channels_ = 0, batch_ = 0, t_ = 0, steps_ = 0;
+  std::int64_t first_ = 0, channels_ = 0, batch_ = 0, t_ = 0, steps_ = 0, earliest_ = 0;
   Scratch<Acc> slowest_;       // (N, channels)
   Scratch<Acc> a_;             // (N, channels), A log2 e
   Scratch<Acc> bias_;          // (channels)

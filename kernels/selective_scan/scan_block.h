@@ -62,6 +62,11 @@ class ScanBlock {
     for (std::int64_t t = begin; t < end; t += kTileSteps) {
       const std::int64_t steps = end - t < kTileSteps ? end - t : kTileSteps;
       load_inputs(params, batch, t, steps);
+      const std::int64_t next = t + steps;
+      const std::int64_t ahead = end - next < kTileSteps ? end - next : kTileSteps;
+      if (params.z) prefetch_rows(params.z, batch, t, steps, first_, channels_);
+      prefetch_rows(params.u, batch, next, ahead, first_, channels_);
+      prefetch_rows(params.delta, batch, next, ahead, first_, channels_);
       for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) advance_states(steps, i);
       store_outputs(params, batch, t, steps);
     }
