@@ -3,6 +3,7 @@
 // of the target or is always inlined, so that no object shares machine code with another target's.
 #pragma once
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstddef>
@@ -12,6 +13,7 @@
 
 #include "kernels/cpu_target.h"
 #include "kernels/dtype.h"
+#include "kernels/views.h"
 
 namespace simba::kernels::HWY_NAMESPACE {
 
@@ -49,6 +51,27 @@ class Scratch {
   T* data_;
 };
 
+// While it lives, this thread takes subnormal numbers for 0 and makes none, where the processor
+// can: arithmetic on them is a hundred times slower, and a state without input decays into them.
+class FlushSubnormals {
+ public:
+#if HWY_ARCH_X86
+  HWY_INLINE FlushSubnormals() : control_(_mm_getcsr()) { _mm_setcsr(control_ | kFlush); }
+  HWY_INLINE ~FlushSubnormals() { _mm_setcsr(control_); }
+#else
+  HWY_INLINE FlushSubnormals() {}
+#endif
+  FlushSubnormals(const FlushSubnormals&) = delete;
+  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+
+#if HWY_ARCH_X86
+ private:
+  static constexpr unsigned kFlush = 0x8040;  // results and operands
+
+  unsigned control_;
+#endif
+};
+
 // The float values of bits of a storage type held in 32-bit lanes, and back, rounded to nearest
 // even. A NaN stays a NaN.
 template <typename T>
@@ -59,12 +82,18 @@ HWY_INLINE Vec<float> widen_bits(hn::Vec<hn::Rebind<std::uint32_t, Tag<float>>> 
     return hn::BitCast(d, hn::ShiftLeft<16>(bits));
   } else {
     // Shifted into place a binary16 reads as a float of exponent bias 15; the product moves it to
-    // 127, subnormals included. What was infinite or NaN needs the exponent filled.
-    const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7FFFu)));
-    const auto scaled = hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f));
+    // 127. What was infinite or NaN needs the exponent filled; a subnormal one is an integer.
+    const auto magnitude = hn::And(bits, hn::Set(du, 0x7FFFu));
+    const auto shifted = hn::BitCast(d, hn::ShiftLeft<13>(magnitude));
+    const auto scaled = hn::Mul(shifted, hn::Set(d, 0x1p112f));
     const auto special = hn::Ge(scaled, hn::Set(d, 65536.0f));
     const auto filled = hn::Or(hn::BitCast(du, scaled), hn::Set(du, 0x7F800000u));
-    const auto value = hn::IfThenElse(special, hn::BitCast(d, filled), scaled);
+    const hn::Rebind<std::int32_t, Tag<float>> di;
+    const auto subnormal =
+        hn::Mul(hn::ConvertTo(d, hn::BitCast(di, magnitude)), hn::Set(d, 0x1p-24f));
+    const auto small = hn::Lt(subnormal, hn::Set(d, 0x1p-14f));
+    const auto value =
+        hn::IfThenElse(small, subnormal, hn::IfThenElse(special, hn::BitCast(d, filled), scaled));
     const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000u)));
     return hn::Or(value, hn::BitCast(d, sign));
   }
@@ -111,7 +140,14 @@ HWY_INLINE Vec<Acc> load_full(const T* p) {
   } else {
     const hn::Rebind<std::uint16_t, Tag<float>> narrow;
     const hn::Rebind<std::uint32_t, Tag<float>> wide;
-    return widen_bits<T>(hn::PromoteTo(wide, hn::LoadU(narrow, &p->bits)));
+    const auto bits = hn::LoadU(narrow, &p->bits);
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+    if constexpr (std::is_same_v<T, Float16>) {
+      return hn::PromoteTo(Tag<float>(),
+                           hn::BitCast(hn::Rebind<hwy::float16_t, Tag<float>>(), bits));
+    }
+#endif
+    return widen_bits<T>(hn::PromoteTo(wide, bits));
   }
 }
 
@@ -122,6 +158,12 @@ HWY_INLINE void store_full(Vec<Acc> value, T* p) {
   } else {
     const hn::Rebind<std::uint16_t, Tag<float>> narrow;
     const hn::Rebind<std::int32_t, Tag<float>> wide;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+    if constexpr (std::is_same_v<T, Float16>) {
+      const hn::Rebind<hwy::float16_t, Tag<float>> half;
+      return hn::StoreU(hn::BitCast(narrow, hn::DemoteTo(half, value)), narrow, &p->bits);
+    }
+#endif
     hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(wide, round_to_bits<T>(value))), narrow, &p->bits);
   }
 }
@@ -142,6 +184,18 @@ HWY_INLINE void store_lanes(Vec<Acc> value, T* p, std::int64_t count) {
   T lanes[kLanes<Acc>];
   store_full<Acc>(value, lanes);
   for (std::int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+// Asks for `count` elements of each of the rows [t, t + steps): rows of a block of channels lie too
+// far apart for the processor to see that the next ones are to come.
+template <typename T>
+HWY_INLINE void prefetch_rows(const Rows<T>& rows, std::int64_t batch, std::int64_t t,
+                              std::int64_t steps, std::int64_t first, std::int64_t count) {
+  constexpr std::int64_t kLine = 64 / sizeof(T);
+  for (std::int64_t k = 0; k < steps; ++k) {
+    const T* row = rows.row(batch, t + k) + first;
+    for (std::int64_t i = 0; i < count; i += kLine) hwy::Prefetch(row + i);
+  }
 }
 
 }  // namespace simba::kernels::HWY_NAMESPACE

@@ -25,14 +25,17 @@ struct MathConstants<float> {
   static constexpr float kSubnormalScale = 0x1p24f, kSubnormalExponent = -24.0f;
   static constexpr float kLowestExponent = -125.0f;
   // Where results are infinite, or 0, for certain.
-  static constexpr float kExp2Highest = 129.0f;
-  static constexpr float kExpLowest = -104.0f, kExpHighest = 89.5f;
+  static constexpr float kExp2Lowest = -126.0f, kExp2Highest = 129.0f;
+  static constexpr float kExpLowest = -87.33f, kExpHighest = 88.8f;
   static constexpr float kLog2E = 0x1.715476p0f;
   // ln 2 in two parts, the first with trailing zeros so that its products with exponents are exact.
   static constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
   // (2^r - 1) / r on [-1/2, 1/2], error 9.3e-8.
   static constexpr float kExp2[] = {0.693147f, 0.2402224f, 0.055507362f, 0.009671725f,
                                     0.0013264454f};
+  // (e^r - 1) / r on [-log(2)/2, log(2)/2], error 2.3e-8.
+  static constexpr float kExp[] = {1.0f,          0.49999997f,    0.166665062f,
+                                   0.0416671373f, 0.00836908258f, 0.00138888729f};
   // log1p(w) / w on [0, 1], error 4.7e-9.
   static constexpr float kLog1p[] = {1.0f,         -0.49999902f,  0.3332996f,  -0.24954115f,
                                      0.1967585f,   -0.15305352f,  0.10603271f, -0.056955922f,
@@ -51,8 +54,8 @@ struct MathConstants<double> {
   static constexpr std::uint64_t kSqrtHalfBits = 0x3FE6A09E667F3BCDu;
   static constexpr double kSubnormalScale = 0x1p54, kSubnormalExponent = -54.0;
   static constexpr double kLowestExponent = -1021.0;
-  static constexpr double kExp2Highest = 1025.0;
-  static constexpr double kExpLowest = -746.0, kExpHighest = 710.5;
+  static constexpr double kExp2Lowest = -1022.0, kExp2Highest = 1025.0;
+  static constexpr double kExpLowest = -708.39, kExpHighest = 710.0;
   static constexpr double kLog2E = 0x1.71547652b82fep0;
   static constexpr double kLn2High = 6.93145751953125e-1, kLn2Low = 1.42860682030941723212e-6;
   // Error 3.5e-18.
@@ -79,36 +82,6 @@ HWY_INLINE Vec<Acc> polynomial(Vec<Acc> x, const Acc (&coefficients)[kCount]) {
   return sum;
 }
 
-// 2^(r + exponent), |r| <= 1/2 and exponent an integer or infinite; 0 below kLowestExponent, and
-// infinity above the largest number. Never subnormal: arithmetic on those is a hundred times
-// slower.
-template <typename Acc>
-HWY_INLINE Vec<Acc> exp2_reduced(Vec<Acc> r, Vec<Acc> exponent) {
-  using Constants = MathConstants<Acc>;
-  const Tag<Acc> d;
-  const Vec<Acc> lowest = hn::Set(d, Constants::kLowestExponent);
-  const Vec<Acc> fraction = hn::MulAdd(polynomial<Acc>(r, Constants::kExp2), r, hn::Set(d, Acc{1}));
-#if HWY_TARGET == HWY_AVX3
-  // Intel's scalef takes NaN * 2^-infinity, which -infinity reduces to, for 0, and saturates.
-  if constexpr (std::is_same_v<Acc, float>) {
-    const __mmask16 keep = _mm512_cmp_ps_mask(exponent.raw, lowest.raw, _CMP_NLT_UQ);
-    return Vec<Acc>{_mm512_maskz_scalef_ps(keep, fraction.raw, exponent.raw)};
-  } else {
-    const __mmask8 keep = _mm512_cmp_pd_mask(exponent.raw, lowest.raw, _CMP_NLT_UQ);
-    return Vec<Acc>{_mm512_maskz_scalef_pd(keep, fraction.raw, exponent.raw)};
-  }
-#else
-  // As (2 fraction) * 2^(exponent - 1), since 2^exponent may be out of range where the product is
-  // not. Adding the shift leaves the biased exponent in the lowest bits.
-  const hn::RebindToUnsigned<Tag<Acc>> du;
-  const auto biased =
-      hn::Add(exponent, hn::Set(d, Constants::kIntegerShift + (Constants::kExponentBias - 1)));
-  const auto power =
-      hn::BitCast(d, hn::ShiftLeft<Constants::kMantissaBits>(hn::BitCast(du, biased)));
-  return hn::IfThenZeroElse(hn::Lt(exponent, lowest), hn::Mul(hn::Add(fraction, fraction), power));
-#endif
-}
-
 // The smaller of x and high; NaN passes (x86's min and max return their second operand then).
 template <typename Acc>
 HWY_INLINE Vec<Acc> at_most(Vec<Acc> x, Acc high) {
@@ -120,27 +93,119 @@ HWY_INLINE Vec<Acc> at_least(Vec<Acc> x, Acc low) {
   return hn::Max(hn::Set(Tag<Acc>(), low), x);
 }
 
-// 2^x. Exact for integers, 2.5 ulp elsewhere.
+// An integer n of few bits as a number, and with a shift added that leaves n, biased by one less
+// than an exponent is, in its lowest bits.
 template <typename Acc>
-HWY_INLINE Vec<Acc> Exp2(Vec<Acc> x) {
-#if HWY_TARGET != HWY_AVX3  // scalef saturates by itself
-  x = at_most<Acc>(x, MathConstants<Acc>::kExp2Highest);
-#endif
-  const Vec<Acc> exponent = hn::Round(x);
-  return exp2_reduced<Acc>(hn::Sub(x, exponent), exponent);
+struct Integer {
+  static constexpr Acc kShift =
+      MathConstants<Acc>::kIntegerShift + (MathConstants<Acc>::kExponentBias - 1);
+
+  Vec<Acc> shifted, value;
+
+  // The integer nearest to a * b.
+  static HWY_INLINE Integer nearest_product(Vec<Acc> a, Vec<Acc> b) {
+    const Vec<Acc> shift = hn::Set(Tag<Acc>(), kShift);
+    const Vec<Acc> shifted = hn::MulAdd(a, b, shift);
+    return {shifted, hn::Sub(shifted, shift)};
+  }
+  static HWY_INLINE Integer nearest(Vec<Acc> x) {
+    const Vec<Acc> shift = hn::Set(Tag<Acc>(), kShift);
+    const Vec<Acc> shifted = hn::Add(x, shift);
+    return {shifted, hn::Sub(shifted, shift)};
+  }
+};
+
+#if HWY_TARGET == HWY_AVX3
+// fraction * 2^exponent; Intel's scalef saturates, and flushes where it is told to.
+HWY_INLINE Vec<float> scale_flushed(Vec<float> fraction, Vec<float> exponent) {
+  return Vec<float>{_mm512_scalef_ps(fraction.raw, exponent.raw)};
+}
+HWY_INLINE Vec<double> scale_flushed(Vec<double> fraction, Vec<double> exponent) {
+  return Vec<double>{_mm512_scalef_pd(fraction.raw, exponent.raw)};
 }
 
-// e^x, 2.5 ulp.
+// The same, 0 where exponent is below kLowestExponent: arithmetic on subnormal numbers is a hundred
+// times slower.
+HWY_INLINE Vec<float> scale_by_power(Vec<float> fraction, Vec<float> exponent) {
+  const auto lowest = hn::Set(Tag<float>(), MathConstants<float>::kLowestExponent);
+  const __mmask16 keep = _mm512_cmp_ps_mask(exponent.raw, lowest.raw, _CMP_NLT_UQ);
+  return Vec<float>{_mm512_maskz_scalef_ps(keep, fraction.raw, exponent.raw)};
+}
+HWY_INLINE Vec<double> scale_by_power(Vec<double> fraction, Vec<double> exponent) {
+  const auto lowest = hn::Set(Tag<double>(), MathConstants<double>::kLowestExponent);
+  const __mmask8 keep = _mm512_cmp_pd_mask(exponent.raw, lowest.raw, _CMP_NLT_UQ);
+  return Vec<double>{_mm512_maskz_scalef_pd(keep, fraction.raw, exponent.raw)};
+}
+
+// x less the integer nearest to it; of an infinity 0.
+HWY_INLINE Vec<float> beyond_nearest(Vec<float> x) {
+  return Vec<float>{_mm512_reduce_ps(x.raw, 0)};
+}
+HWY_INLINE Vec<double> beyond_nearest(Vec<double> x) {
+  return Vec<double>{_mm512_reduce_pd(x.raw, 0)};
+}
+#else
+// fraction * 2^n, as (2 fraction) * 2^(n - 1), since 2^n may be out of range where the product is
+// not; 0 for the n one below kLowestExponent.
+template <typename Acc>
+HWY_INLINE Vec<Acc> scale_by_power(Vec<Acc> fraction, const Integer<Acc>& n) {
+  const hn::RebindToUnsigned<Tag<Acc>> du;
+  const auto bits = hn::ShiftLeft<MathConstants<Acc>::kMantissaBits>(hn::BitCast(du, n.shifted));
+  return hn::Mul(hn::Add(fraction, fraction), hn::BitCast(Tag<Acc>(), bits));
+}
+#endif
+
+// 2^x. Exact for integers, 2.5 ulp elsewhere; never subnormal.
+template <typename Acc>
+HWY_INLINE Vec<Acc> Exp2(Vec<Acc> x) {
+  using Constants = MathConstants<Acc>;
+  const Vec<Acc> one = hn::Set(Tag<Acc>(), Acc{1});
+#if HWY_TARGET == HWY_AVX3
+  const Vec<Acc> r = beyond_nearest(x);
+  return scale_by_power(hn::MulAdd(polynomial<Acc>(r, Constants::kExp2), r, one), hn::Sub(x, r));
+#else
+  x = at_most<Acc>(at_least<Acc>(x, Constants::kExp2Lowest), Constants::kExp2Highest);
+  const auto n = Integer<Acc>::nearest(x);
+  const Vec<Acc> r = hn::Sub(x, n.value);
+  return scale_by_power<Acc>(hn::MulAdd(polynomial<Acc>(r, Constants::kExp2), r, one), n);
+#endif
+}
+
+// 2^x under FlushSubnormals.
+template <typename Acc>
+HWY_INLINE Vec<Acc> FlushedExp2(Vec<Acc> x) {
+#if HWY_TARGET == HWY_AVX3
+  const Vec<Acc> one = hn::Set(Tag<Acc>(), Acc{1});
+  const Vec<Acc> r = beyond_nearest(x);
+  const Vec<Acc> fraction = hn::MulAdd(polynomial<Acc>(r, MathConstants<Acc>::kExp2), r, one);
+  return scale_flushed(fraction, hn::Sub(x, r));
+#else
+  return Exp2<Acc>(x);
+#endif
+}
+
+// e^x, 2.5 ulp; never subnormal.
 template <typename Acc>
 HWY_INLINE Vec<Acc> Exp(Vec<Acc> x) {
   using Constants = MathConstants<Acc>;
   const Tag<Acc> d;
+  const Vec<Acc> log2e = hn::Set(d, Constants::kLog2E), one = hn::Set(d, Acc{1});
   x = at_most<Acc>(at_least<Acc>(x, Constants::kExpLowest), Constants::kExpHighest);
-  const Vec<Acc> log2e = hn::Set(d, Constants::kLog2E);
-  const Vec<Acc> exponent = hn::Round(hn::Mul(x, log2e));
-  Vec<Acc> r = hn::NegMulAdd(exponent, hn::Set(d, Constants::kLn2High), x);
-  r = hn::NegMulAdd(exponent, hn::Set(d, Constants::kLn2Low), r);
-  return exp2_reduced<Acc>(hn::Mul(r, log2e), exponent);
+  const auto n = Integer<Acc>::nearest_product(x, log2e);
+  Vec<Acc> r = hn::NegMulAdd(n.value, hn::Set(d, Constants::kLn2High), x);
+  r = hn::NegMulAdd(n.value, hn::Set(d, Constants::kLn2Low), r);
+  Vec<Acc> fraction;
+  if constexpr (std::is_same_v<Acc, float>) {
+    fraction = hn::MulAdd(polynomial<Acc>(r, Constants::kExp), r, one);
+  } else {
+    r = hn::Mul(r, log2e);
+    fraction = hn::MulAdd(polynomial<Acc>(r, Constants::kExp2), r, one);
+  }
+#if HWY_TARGET == HWY_AVX3
+  return scale_by_power(fraction, n.value);
+#else
+  return scale_by_power<Acc>(fraction, n);
+#endif
 }
 
 // log1p(w) / w for w in [0, 1], 2.5 ulp.
@@ -227,12 +292,23 @@ HWY_INLINE Vec<Acc> Softplus(Vec<Acc> x) {
   return SoftplusParts<Acc>(x).softplus();
 }
 
-// x * sigmoid(x), 4 ulp, or within 128 smallest normal numbers; -0 for -inf.
+// x * sigmoid(x), 4 ulp, or within 128 smallest normal numbers; 0 for -inf.
 template <typename Acc>
 HWY_INLINE Vec<Acc> Silu(Vec<Acc> x) {
   const Tag<Acc> d;
+  const Vec<Acc> one = hn::Set(d, Acc{1});
+#if HWY_TARGET == HWY_AVX3
+  // Dividing takes as long as all the rest: Newton's step from an estimate of 14 bits does not.
+  if constexpr (std::is_same_v<Acc, float>) {
+    const auto lowest = hn::Set(d, -87.0f);
+    const auto y = hn::Add(one, Exp<Acc>(hn::Min(hn::Neg(lowest), hn::Neg(x))));
+    const auto estimate = hn::ApproximateReciprocal(y);
+    const auto sigmoid = hn::MulAdd(hn::NegMulAdd(y, estimate, one), estimate, estimate);
+    return hn::IfThenZeroElse(hn::Lt(x, lowest), hn::Mul(x, sigmoid));
+  }
+#endif
   x = at_least<Acc>(x, std::numeric_limits<Acc>::lowest());
-  return hn::Div(x, hn::Add(hn::Set(d, Acc{1}), Exp<Acc>(hn::Neg(x))));
+  return hn::Div(x, hn::Add(one, Exp<Acc>(hn::Neg(x))));
 }
 
 }  // namespace simba::kernels::HWY_NAMESPACE

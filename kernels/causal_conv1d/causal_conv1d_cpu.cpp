@@ -11,7 +11,7 @@ template <typename T>
 class ConvBlock {
  public:
   using Acc = AccumulateType<T>;
-  static constexpr std::int64_t kTileSteps = 32;
+  static constexpr std::int64_t kTileSteps = 32, kTogether = 4;
 
   explicit ConvBlock(std::int64_t width)
       : width_(width),
@@ -40,6 +40,9 @@ class ConvBlock {
     for (std::int64_t t = sequences.begin(s); t < end; t += kTileSteps) {
       const std::int64_t steps = end - t < kTileSteps ? end - t : kTileSteps;
       load_inputs(params, batch, t, steps);
+      const std::int64_t next = t + steps;
+      const std::int64_t ahead = end - next < kTileSteps ? end - next : kTileSteps;
+      prefetch_rows(params.x, batch, next, ahead, first_, channels_);
       if (width_ == 4) {
         convolve<4>(params, batch, t, steps);
       } else {
@@ -88,20 +91,40 @@ class ConvBlock {
   template <int kWidth>
   HWY_INLINE void convolve(const CausalConv1dParams<T>& params, std::int64_t batch, std::int64_t t,
                            std::int64_t steps) const {
+    for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
+      std::int64_t step = 0;
+      for (; step + kTogether <= steps; step += kTogether) {
+        convolve_steps<kWidth, kTogether>(params, batch, t, step, i);
+      }
+      for (; step < steps; ++step) convolve_steps<kWidth, 1>(params, batch, t, step, i);
+    }
+  }
+
+  // silu is a long chain of operations: several steps at once hide it.
+  template <int kWidth, int kCount>
+  HWY_INLINE void convolve_steps(const CausalConv1dParams<T>& params, std::int64_t batch,
+                                 std::int64_t t, std::int64_t step, std::int64_t i) const {
     const Tag<Acc> d;
     const std::int64_t width = kWidth ? kWidth : width_;
-    for (std::int64_t step = 0; step < steps; ++step) {
-      T* out_row = params.out.row(batch, t + step) + first_;
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-        const Acc* x = window_.get() + step * kBlockChannels + i;
-        Vec<Acc> sum = hn::Load(d, &bias_[i]);
-        for (std::int64_t k = 0; k < width; ++k) {
-          sum = hn::MulAdd(hn::Load(d, &weight_[k * kBlockChannels + i]),
-                           hn::Load(d, x + k * kBlockChannels), sum);
-        }
-        if (params.silu) sum = Silu<Acc>(sum);
-        store_lanes<Acc>(sum, out_row + i, channels_ - i);
+    Vec<Acc> sum[kCount];
+#pragma GCC unroll 4
+    for (int j = 0; j < kCount; ++j) sum[j] = hn::Load(d, &bias_[i]);
+    for (std::int64_t k = 0; k < width; ++k) {
+      const auto weight = hn::Load(d, &weight_[k * kBlockChannels + i]);
+      const Acc* x = window_.get() + (step + k) * kBlockChannels + i;
+#pragma GCC unroll 4
+      for (int j = 0; j < kCount; ++j) {
+        sum[j] = hn::MulAdd(weight, hn::Load(d, x + j * kBlockChannels), sum[j]);
       }
+    }
+    if (params.silu) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kCount; ++j) sum[j] = Silu<Acc>(sum[j]);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < kCount; ++j) {
+      T* out = params.out.row(batch, t + step + j) + first_ + i;
+      store_lanes<Acc>(sum[j], out, channels_ - i);
     }
   }
 

@@ -1,9 +1,10 @@
-// Compiled once per CpuTarget. Work item i: block of channels i / S, sequence i % S; lanes are
-// channels. In base 2, with a = A log2 e and G_t[n] = log2|C_T[n] B_t[n]|:
+// Compiled once per CpuTarget. Work item i: block of channels i / S, sequence i % S. In base 2,
+// with a = A log2 e and G_t[n] = log2|C_T[n] B_t[n]|:
 //   log2|dy_t| = log2(dt |u|) + m + log2|sum over n of sign 2^(a[n] R + G_t[n] - m)|,  m the
 //   largest exponent
-// Tiles of steps are walked from the sequence's end; R is a compensated suffix sum. A block's
-// result for a token, partial[block, b, t], is the reduction over its channels;
+// Tiles of tokens are walked from the sequence's end. The maximum over channels needs most of them
+// nowhere: R alone, with the largest dt |u| of a tile, bounds what a channel can reach there.
+// A block's result for a token, partial[block, b, t], is the reduction over its channels;
 // influence_scores_reduce joins blocks.
 #include "kernels/influence_scores/influence_tile.h"
 #include "kernels/influence_scores/log_norm.h"
@@ -16,12 +17,19 @@ template <typename T>
 class InfluenceBlock {
  public:
   using Acc = AccumulateType<T>;
+  using Tile = InfluenceTile<T>;
 
   explicit InfluenceBlock(const InfluenceScoresParams<T>& params)
-      : params_(params), tile_(params), values_(kInfluenceBlockChannels) {}
+      : params_(params),
+        tile_(params),
+        is_max_(params.reduction == InfluenceReduction::kMax ||
+                params.reduction == InfluenceReduction::kSignedMax),
+        values_(is_max_ ? Tile::kSteps : Tile::kChannels * Tile::kSteps),
+        threshold_(Tile::kSteps) {}
 
   void load_parameters(std::int64_t first, std::int64_t channels) {
     tile_.load_parameters(first, channels);
+    favourite_ = 0;
   }
 
   // Scores of sequence s into partial (B, L).
@@ -30,98 +38,149 @@ class InfluenceBlock {
     const std::int64_t batch = sequences.batch(s), begin = sequences.begin(s);
     const std::int64_t end = sequences.end(s);
     if (begin >= end) return;
-    tile_.begin(batch, end - 1);
+    tile_.begin(batch, begin, end - 1);
     partial += batch * sequences.length;
     for (std::int64_t tile_end = end; tile_end > begin;) {
-      const std::int64_t t =
-          tile_end - begin < InfluenceTile<T>::kSteps ? begin : tile_end - InfluenceTile<T>::kSteps;
-      const std::int64_t steps = tile_end - t;
-      tile_.load(batch, t, steps);
-      for (std::int64_t k = 0; k < steps; ++k) partial[t + k] = score(batch, t, k);
+      const std::int64_t t = tile_end - begin < Tile::kSteps ? begin : tile_end - Tile::kSteps;
+      tile_.load(batch, t, tile_end - t);
+      if (is_max_) {
+        largest(partial + t);
+      } else {
+        norm(partial + t);
+      }
       tile_end = t;
     }
   }
 
  private:
-  // Terms below 2^-kNegligible of the largest are left out: whether a vector's other channels keep
-  // a state must not show in a channel's sum.
+  // Terms below 2^-kNegligible of the largest are left out, so that a state's being left out for
+  // all of a vector's tokens does not show in one of them.
   static constexpr Acc kNegligible = std::is_same_v<Acc, float> ? 40 : 80;
 
-  HWY_INLINE Acc score(std::int64_t batch, std::int64_t t, std::int64_t k) {
-    const bool is_max = params_.reduction == InfluenceReduction::kMax ||
-                        params_.reduction == InfluenceReduction::kSignedMax;
-    return is_max ? largest(batch, t, k) : norm(batch, t, k);
+  void norm(Acc* partial) {
+    const Tag<Acc> d;
+    for (std::int64_t i = 0; i < tile_.channels(); ++i) {
+      for (std::int64_t k = 0; k < tile_.steps(); k += kLanes<Acc>) {
+        const auto value = log_influence(i, k, tile_.outer(i, k));
+        hn::Store(value, d, &values_[i * Tile::kSteps + k]);
+      }
+    }
+    for (std::int64_t k = 0; k < tile_.steps(); k += kLanes<Acc>) {
+      const auto value = log_norm<Acc>(params_.reduction, &values_[k], Tile::kSteps,
+                                       tile_.channels(), kLanes<Acc>);
+      store_lanes<Acc>(value, partial + k, tile_.steps() - k);
+    }
   }
 
-  Acc norm(std::int64_t batch, std::int64_t t, std::int64_t k) {
+  // The maximum over channels, values_ so far. The channel that held it at the oldest token of the
+  // tile before goes first, since slow channels stay slow; then whoever may exceed it.
+  void largest(Acc* partial) {
     const Tag<Acc> d;
+    for (std::int64_t k = 0; k < Tile::kSteps; k += kLanes<Acc>) {
+      hn::Store(hn::Set(d, -std::numeric_limits<Acc>::infinity()), d, &values_[k]);
+    }
+    const std::int64_t first = favourite_;
+    set_thresholds();
+    if (tile_.channels() > 0) raise(first);
     for (std::int64_t i = 0; i < tile_.channels(); i += kLanes<Acc>) {
-      hn::Store(log_influence(batch, t, k, i), d, &values_[i]);
+      auto rest = mask_bits(tile_.candidates(i, threshold_.get()));
+      for (; rest != 0; rest &= rest - 1) {
+        const std::int64_t channel = i + __builtin_ctz(rest);
+        if (channel != first && channel < tile_.channels()) raise(channel);
+      }
     }
-    return LogNorm<Acc>{params_.reduction}.of(values_.get(), tile_.channels());
+    for (std::int64_t k = 0; k < tile_.steps(); k += kLanes<Acc>) {
+      store_lanes<Acc>(hn::Load(d, &values_[k]), partial + k, tile_.steps() - k);
+    }
   }
 
-  // The maximum over channels. A vector none of whose channels can exceed the largest value so far
-  // is skipped; the vector that won at the step before goes first, since slow channels stay slow.
-  Acc largest(std::int64_t batch, std::int64_t t, std::int64_t k) {
+  template <typename Mask>
+  static HWY_INLINE unsigned mask_bits(const Mask& mask) {
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(Tag<Acc>(), mask, bits);
+    return bits[0] | static_cast<unsigned>(bits[1]) << 8;
+  }
+
+  // Takes a channel into the maxima.
+  HWY_INLINE void raise(std::int64_t channel) {
     const Tag<Acc> d;
-    Acc best = -std::numeric_limits<Acc>::infinity();
-    const std::int64_t favourite = favourite_ < tile_.channels() ? favourite_ : 0;
-    for (std::int64_t i = -kLanes<Acc>; i < tile_.channels(); i += kLanes<Acc>) {
-      if (i == favourite) continue;
-      const bool first = i < 0;
-      const std::int64_t channel = first ? favourite : i;
-      if (!first && hn::AllTrue(d, hn::Le(tile_.upper_bound(k, channel), hn::Set(d, best)))) {
-        continue;
-      }
-      const auto values = log_influence(batch, t, k, channel);
-      if (!hn::AllFalse(d, hn::IsNaN(values))) return std::numeric_limits<Acc>::quiet_NaN();
-      const Acc candidate = hn::GetLane(hn::MaxOfLanes(d, values));
-      if (candidate > best) {
-        best = candidate;
-        favourite_ = channel;
-      }
+    bool raised = false;
+    for (std::int64_t k = 0; k < tile_.steps(); k += kLanes<Acc>) {
+      const auto threshold = hn::Load(d, &threshold_[k]);
+      if (hn::AllTrue(d, hn::Le(tile_.bound(channel, k), threshold))) continue;
+      const auto outer = tile_.outer(channel, k);
+      if (hn::AllTrue(d, hn::Le(tile_.bound(channel, k, outer.bound), threshold))) continue;
+      const auto before = hn::Load(d, &values_[k]);
+      const auto after = max_or_nan<Acc>(log_influence(channel, k, outer), before);
+      hn::Store(after, d, &values_[k]);
+      raised = raised || !hn::AllTrue(d, hn::Eq(after, before));
     }
-    return best;
+    if (!raised) return;
+    set_thresholds();
+    favourite_ = channel;
   }
 
-  // log2|dy| of one vector of channels; -inf where kSignedMax and dy is not positive, and beyond
-  // the block's channels.
-  Vec<Acc> log_influence(std::int64_t batch, std::int64_t t, std::int64_t k,
-                         std::int64_t channel) const {
+  // What a channel's bound must exceed, token by token, to matter: always, where the sum over
+  // states bounds nothing; never, where NaN was met.
+  HWY_INLINE void set_thresholds() {
     const Tag<Acc> d;
     const auto infinity = hn::Set(d, std::numeric_limits<Acc>::infinity());
+    for (std::int64_t k = 0; k < Tile::kSteps; k += kLanes<Acc>) {
+      const auto value = hn::Load(d, &values_[k]), bound = tile_.couplings().bound(k);
+      auto threshold = hn::Sub(value, bound);
+      threshold = hn::IfThenElse(hn::IsNaN(bound), hn::Neg(infinity), threshold);
+      const auto settled = hn::Or(hn::IsNaN(value), hn::Eq(bound, hn::Neg(infinity)));
+      hn::Store(hn::IfThenElse(settled, infinity, threshold), d, &threshold_[k]);
+    }
+  }
+
+  // log2|dy| of one channel for the tokens from step k on; -inf where kSignedMax and dy is not
+  // positive.
+  HWY_INLINE Vec<Acc> log_influence(std::int64_t channel, std::int64_t k,
+                                    const typename Tile::Outer& outer) {
+    const Tag<Acc> d;
+    auto& couplings = tile_.couplings();
+    const auto infinity = hn::Set(d, std::numeric_limits<Acc>::infinity());
+    const auto negligible = hn::Set(d, kNegligible);
+    const auto decay = tile_.decay(channel, k), bound = couplings.bound(k);
+    const auto exponent = [&](std::int64_t n) HWY_ATTR {
+      return hn::MulAdd(hn::Set(d, tile_.a(n, channel)), decay, couplings.log(n, k));
+    };
+    // States from `states` on are all negligible: a rounded multiply-add is monotone.
     auto largest = hn::Neg(infinity);
-    for (std::int64_t n = 0; n < params_.states; ++n) {
-      largest = hn::Max(tile_.exponent(k, channel, n), largest);
+    std::int64_t states = 0;
+    for (; states < params_.states; ++states) {
+      const auto rest = hn::MulAdd(hn::Set(d, tile_.slowest(states, channel)), decay, bound);
+      if (states > 0 && hn::AllTrue(d, hn::Lt(rest, hn::Sub(largest, negligible)))) break;
+      couplings.prepare(states + 1);
+      largest = hn::Max(exponent(states), largest);
     }
     // An infinite one is not factored out: infinity - infinity would be NaN.
     largest = hn::IfThenElseZero(hn::Lt(hn::Abs(largest), infinity), largest);
-    const auto negligible = hn::Sub(largest, hn::Set(d, kNegligible));
+    const auto lowest = hn::Sub(largest, negligible);
     auto sum = hn::Zero(d);
-    for (std::int64_t n = 0; n < params_.states; ++n) {
-      const auto e = tile_.exponent(k, channel, n);
-      const auto tiny = hn::Lt(e, negligible);
+    for (std::int64_t n = 0; n < states; ++n) {
+      const auto e = exponent(n);
+      const auto tiny = hn::Lt(e, lowest);
       if (hn::AllTrue(d, tiny)) continue;
       const auto term = hn::IfThenZeroElse(tiny, Exp2<Acc>(hn::Sub(e, largest)));
-      sum = hn::MulAdd(hn::Set(d, tile_.sign(k, n)), term, sum);
+      sum = hn::MulAdd(couplings.sign(n, k), term, sum);
     }
-    auto value = hn::Add(hn::Add(Log2<Acc>(hn::Abs(sum)), largest), tile_.log_dt_u(k, channel));
+    auto value = hn::Add(hn::Add(Log2<Acc>(hn::Abs(sum)), largest), outer.log);
     if (params_.reduction == InfluenceReduction::kSignedMax) {
-      const T* u_row = params_.u.row(batch, t + k) + tile_.first_channel() + channel;
-      const auto u = load_lanes<Acc>(u_row, tile_.channels() - channel);
-      const auto negative = hn::Lt(hn::CopySign(hn::Set(d, Acc{1}), hn::Xor(sum, u)), hn::Zero(d));
+      const auto sign = hn::CopySign(hn::Set(d, Acc{1}), hn::Xor(sum, outer.u));
+      const auto negative = hn::Lt(sign, hn::Zero(d));
       value = hn::IfThenElse(hn::And(negative, hn::Eq(value, value)), hn::Neg(infinity), value);
     }
-    const std::int64_t count = tile_.channels() - channel;
-    if (count >= kLanes<Acc>) return value;
-    return hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(count)), value, hn::Neg(infinity));
+    return value;
   }
 
   const InfluenceScoresParams<T>& params_;
-  InfluenceTile<T> tile_;
-  Scratch<Acc> values_;         // (channels)
-  std::int64_t favourite_ = 0;  // channel of the vector that held the last maximum
+  Tile tile_;
+  bool is_max_;
+  Scratch<Acc> values_;     // (steps) of the maxima, or (channels, steps)
+  Scratch<Acc> threshold_;  // (steps)
+  std::int64_t favourite_ = 0;
 };
 
 }  // namespace HWY_NAMESPACE
@@ -148,19 +207,14 @@ void influence_scores_target(const InfluenceScoresParams<T>& params, std::int64_
 template <CpuTarget target, typename T>
 void influence_scores_reduce_target(const InfluenceScoresParams<T>& params, std::int64_t begin,
                                     std::int64_t end) {
+  using namespace HWY_NAMESPACE;
   using Acc = AccumulateType<T>;
   const std::int64_t blocks = ceil_div(params.channels, kInfluenceBlockChannels);
   const std::int64_t plane = params.batch * params.sequences.length;
-  constexpr Acc kLowest = -std::numeric_limits<Acc>::infinity();
-  const std::int64_t padded =
-      ceil_div(blocks, HWY_NAMESPACE::kLanes<Acc>) * HWY_NAMESPACE::kLanes<Acc>;
-  const HWY_NAMESPACE::Scratch<Acc> values(padded);
-  const HWY_NAMESPACE::LogNorm<Acc> norm{params.reduction};
-  for (std::int64_t flat = begin; flat < end; ++flat) {
-    for (std::int64_t block = 0; block < padded; ++block) {
-      values[block] = block < blocks ? params.partial[block * plane + flat] : kLowest;
-    }
-    params.scores[flat] = norm.of(values.get(), blocks);
+  for (std::int64_t flat = begin; flat < end; flat += kLanes<Acc>) {
+    const auto score =
+        log_norm<Acc>(params.reduction, params.partial + flat, plane, blocks, end - flat);
+    store_lanes<Acc>(score, params.scores + flat, end - flat);
   }
 }
 

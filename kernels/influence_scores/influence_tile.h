@@ -1,39 +1,34 @@
-// What Eq. 4 takes from a tile of steps and a block of channels, in base 2: see
+// What Eq. 4 takes from a tile of tokens and a block of channels, in base 2: see
 // influence_scores_cpu.cpp. For the per-target sources only.
 #pragma once
 
 #include "kernels/cpu_kernels.h"
+#include "kernels/influence_scores/influence_couplings.h"
 #include "kernels/simd_math.h"
 
 namespace simba::kernels::HWY_NAMESPACE {
 
-// Lanes are channels, or states in (steps, N). Tiles are loaded from a sequence's end to its begin,
-// since R is carried from one to the next.
+// Tiles are loaded from a sequence's end to its begin, since R is carried from one to the next.
+// Every element costs one softplus, for R; everything else is taken of single channels, with tokens
+// in the lanes, once a channel may matter. Tokens of a short tile beyond its steps read as u = 0.
 template <typename T>
 class InfluenceTile {
  public:
   using Acc = AccumulateType<T>;
-  static constexpr std::int64_t kSteps = 16;
+  using Couplings = InfluenceCouplings<T>;
+  static constexpr std::int64_t kSteps = Couplings::kSteps;
   static constexpr std::int64_t kChannels = kInfluenceBlockChannels;
 
   explicit InfluenceTile(const InfluenceScoresParams<T>& params)
       : params_(params),
-        states_(params.states),
-        states_padded_(ceil_div(params.states, kLanes<Acc>) * kLanes<Acc>),
-        a_(states_ * kChannels),
-        a_largest_(kChannels),
+        couplings_(params),
+        slowest_((params.states + 1) * kChannels),
+        a_(params.states * kChannels),
         bias_(kChannels),
         suffix_(kChannels),
         compensation_(kChannels),
-        log_c_(states_padded_),
-        c_(states_padded_),
-        g_(kSteps * states_padded_),
-        sign_(kSteps * states_padded_),
-        g_bound_(kSteps > kLanes<Acc> ? kSteps : kLanes<Acc>),
         decay_(kSteps * kChannels),
-        log_dt_u_(kSteps * kChannels),
-        delta_(kSteps * kChannels),
-        exponential_(kSteps * kChannels) {}
+        outer_bound_(kChannels) {}
 
   // Reads A and delta_bias of channels [first, first + channels).
   void load_parameters(std::int64_t first, std::int64_t channels) {
@@ -42,198 +37,185 @@ class InfluenceTile {
     for (std::int64_t i = 0; i < kChannels; ++i) {
       const bool inside = i < channels;
       bias_[i] = params_.delta_bias && inside ? params_.delta_bias[first + i] : Acc{0};
-      Acc largest = -std::numeric_limits<Acc>::infinity();
-      for (std::int64_t n = 0; n < states_; ++n) {
-        const Acc a =
-            inside ? params_.A[(first + i) * states_ + n] * MathConstants<Acc>::kLog2E : Acc{0};
+      Acc slowest = -std::numeric_limits<Acc>::infinity();
+      slowest_[params_.states * kChannels + i] = slowest;
+      for (std::int64_t n = params_.states; n-- > 0;) {
+        const Acc a = inside ? params_.A[(first + i) * params_.states + n] * kLog2E : Acc{0};
+        // NaN for good where one is not finite.
+        slowest = a - a != 0 ? a - a : a > slowest ? a : slowest;
         a_[n * kChannels + i] = a;
-        largest = a > largest || a != a ? a : largest;
+        slowest_[n * kChannels + i] = slowest;
       }
-      a_largest_[i] = round_up(largest);
     }
   }
 
-  // Begins a sequence whose last token lies at position `last`.
-  void begin(std::int64_t batch, std::int64_t last) {
-    load_last_c(batch, last);
+  // Begins a sequence of the positions from `first` to `last`.
+  void begin(std::int64_t batch, std::int64_t first, std::int64_t last) {
+    earliest_ = first;
+    couplings_.begin(batch, last);
     for (std::int64_t i = 0; i < kChannels; ++i) suffix_[i] = compensation_[i] = Acc{0};
   }
 
   // Positions [t, t + steps), steps <= kSteps, which end where the tile loaded before begins.
   void load(std::int64_t batch, std::int64_t t, std::int64_t steps) {
-    load_couplings(batch, t, steps);
-    load_steps(batch, t, steps);
-    sum_decays(steps);
+    batch_ = batch, t_ = t, steps_ = steps;
+    couplings_.load(batch, t, steps);
+    const std::int64_t before = t - kSteps > earliest_ ? t - kSteps : earliest_;
+    prefetch_rows(params_.u, batch, before, t - before, first_, channels_);
+    prefetch_rows(params_.delta, batch, before, t - before, first_, channels_);
+    for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) load_channels(i);
+    for (std::int64_t at = steps * kChannels; at < kSteps * kChannels; ++at) decay_[at] = Acc{0};
   }
 
-  std::int64_t first_channel() const { return first_; }
   std::int64_t channels() const { return channels_; }
+  std::int64_t steps() const { return steps_; }
+  Couplings& couplings() { return couplings_; }
 
-  // log2(dt |u|) of step k of the tile, for the vector of channels from `channel` on.
-  HWY_INLINE Vec<Acc> log_dt_u(std::int64_t k, std::int64_t channel) const {
-    return hn::Load(Tag<Acc>(), &log_dt_u_[k * kChannels + channel]);
+  Acc a(std::int64_t n, std::int64_t channel) const { return a_[n * kChannels + channel]; }
+  // The largest a of the states from n on, -inf for none.
+  Acc slowest(std::int64_t n, std::int64_t channel) const {
+    return slowest_[n * kChannels + channel];
   }
 
-  // a[n] R + G[n], the exponent of state n's term.
-  HWY_INLINE Vec<Acc> exponent(std::int64_t k, std::int64_t channel, std::int64_t n) const {
+  // R of a channel, for the tokens of the tile from step k on.
+  HWY_INLINE Vec<Acc> decay(std::int64_t channel, std::int64_t k) const {
     const Tag<Acc> d;
-    return hn::MulAdd(hn::Load(d, &a_[n * kChannels + channel]),
-                      hn::Load(d, &decay_[k * kChannels + channel]),
-                      hn::Set(d, g_[k * states_padded_ + n]));
+    const hn::RebindToSigned<Tag<Acc>> di;
+    const auto step = hn::Set(di, static_cast<hn::TFromD<decltype(di)>>(kChannels));
+    return hn::GatherIndex(d, &decay_[k * kChannels + channel], hn::Mul(hn::Iota(di, 0), step));
   }
 
-  // The sign of state n's term, but for u's.
-  HWY_INLINE Acc sign(std::int64_t k, std::int64_t n) const {
-    return sign_[k * states_padded_ + n];
-  }
-
-  // An upper bound of log2|dy|: log2(dt|u|) + max over n of a[n] R + log2 sum over n of |C_T B_t|,
-  // each term rounded up.
-  HWY_INLINE Vec<Acc> upper_bound(std::int64_t k, std::int64_t channel) const {
+  // u and log2(dt |u|) of a channel, for the tokens of the tile from step k on.
+  struct Outer {
+    Vec<Acc> u, log, bound;
+  };
+  HWY_INLINE Outer outer(std::int64_t channel, std::int64_t k) const {
     const Tag<Acc> d;
-    const std::int64_t at = k * kChannels + channel;
-    const auto log = log_dt_u(k, channel);
-    const auto rounded_up =
-        hn::Max(hn::Mul(log, hn::Set(d, 1 + kSlack)), hn::Mul(log, hn::Set(d, 1 - kSlack)));
-    const auto rest = hn::MulAdd(hn::Load(d, &a_largest_[channel]), hn::Load(d, &decay_[at]),
-                                 hn::Set(d, g_bound_[k]));
-    return hn::Add(rounded_up, rest);
+    T delta[kLanes<Acc>] = {}, u[kLanes<Acc>] = {};
+    for (std::int64_t i = 0; i < kLanes<Acc> && k + i < steps_; ++i) {
+      delta[i] = params_.delta.row(batch_, t_ + k + i)[first_ + channel];
+      u[i] = params_.u.row(batch_, t_ + k + i)[first_ + channel];
+    }
+    const auto wide_u = load_full<Acc>(u);
+    const auto biased = hn::Add(load_full<Acc>(delta), hn::Set(d, bias_[channel]));
+    const LogDtU log = log_dt_u(biased, hn::Abs(wide_u));
+    return {wide_u, hn::Add(log.product, log.scale), log.bound()};
+  }
+
+  // Upper bounds of log2|dy| less log2 sum over n of |C_T B_k|, for the tokens from step k on: from
+  // the tile's largest dt |u|, and from `outer`, that of their own.
+  HWY_INLINE Vec<Acc> bound(std::int64_t channel, std::int64_t k) const {
+    return bound(channel, k, hn::Set(Tag<Acc>(), outer_bound_[channel]));
+  }
+  HWY_INLINE Vec<Acc> bound(std::int64_t channel, std::int64_t k, Vec<Acc> outer) const {
+    const auto a = round_up(hn::Set(Tag<Acc>(), slowest(0, channel)));
+    return hn::MulAdd(a, decay(channel, k), outer);
+  }
+
+  // The mask of those of a vector of channels that may exceed, at some token k, threshold[k] +
+  // log2 sum over n of |C_T B_k|; threshold[k] is not NaN.
+  HWY_INLINE auto candidates(std::int64_t channel, const Acc* threshold) const {
+    const Tag<Acc> d;
+    const auto a = round_up(hn::Load(d, &slowest_[channel]));
+    auto excess = hn::Set(d, -std::numeric_limits<Acc>::infinity());
+    for (std::int64_t k = 0; k < steps_; ++k) {
+      const auto decay = hn::Load(d, &decay_[k * kChannels + channel]);
+      excess = hn::Max(hn::MulAdd(a, decay, hn::Set(d, -threshold[k])), excess);
+    }
+    // The maxima drop NaN: what may have been one is a candidate.
+    const auto infinity = hn::Set(d, std::numeric_limits<Acc>::infinity());
+    const auto known = hn::And(hn::Eq(a, a), hn::Lt(hn::Load(d, &suffix_[channel]), infinity));
+    const auto total = hn::Add(hn::Load(d, &outer_bound_[channel]), excess);
+    return hn::Not(hn::And(known, hn::Le(total, hn::Zero(d))));
   }
 
  private:
-  // Slack of the bound relative to each of its terms and absolute: far above the rounding errors of
-  // what it bounds, far below what would let it skip less.
-  static constexpr Acc kSlack = std::is_same_v<Acc, float> ? 0x1p-18f : 0x1p-40;
+  static constexpr Acc kLog2E = MathConstants<Acc>::kLog2E;
+  static constexpr Acc kSlack = Couplings::kSlack;
 
-  // A sum of |C_T B_t| below 2^kLowestUsable may have lost terms to underflow.
-  static constexpr Acc kLowestUsable = std::numeric_limits<Acc>::min_exponent / 2;
-
-  static HWY_INLINE Acc round_up(Acc x) { return x > 0 ? x * (1 + kSlack) : x * (1 - kSlack); }
-
-  void load_last_c(std::int64_t batch, std::int64_t t) {
+  static HWY_INLINE Vec<Acc> round_up(Vec<Acc> x) {
     const Tag<Acc> d;
-    const T* row = params_.C.row(batch, t);
-    for (std::int64_t n = 0; n < states_; n += kLanes<Acc>) {
-      const auto c = load_lanes<Acc>(row + n, states_ - n);
-      hn::Store(c, d, &c_[n]);
-      hn::Store(Log2<Acc>(hn::Abs(c)), d, &log_c_[n]);
-    }
+    return hn::Max(hn::Mul(x, hn::Set(d, 1 + kSlack)), hn::Mul(x, hn::Set(d, 1 - kSlack)));
   }
 
-  // G and the signs of C_T B_t for the tile, and an upper bound of log2 sum over n of |C_T B_t|.
-  void load_couplings(std::int64_t batch, std::int64_t t, std::int64_t steps) {
+  // log2(dt u) for u >= 0 in two parts, the second for a dt that would underflow.
+  struct LogDtU {
+    Vec<Acc> product, scale;
+    HWY_INLINE Vec<Acc> bound() const { return hn::Add(round_up(product), round_up(scale)); }
+  };
+  static HWY_INLINE LogDtU log_dt_u(Vec<Acc> delta, Vec<Acc> u) {
+    const SoftplusParts<Acc> dt(delta);
+    return {Log2<Acc>(hn::Mul(dt.scaled(), u)), dt.scale_exponent()};
+  }
+
+  // R of a vector of channels at each step, and the bound of their dt |u|. R is a Kahan sum over
+  // tiles; within one, of few terms, plain.
+  HWY_INLINE void load_channels(std::int64_t i) {
+    constexpr std::int64_t kTogether = 4;  // softplus is a long chain: several hide it
     const Tag<Acc> d;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const T* row = params_.B.row(batch, t + k);
-      auto sum = hn::Zero(d);
-      for (std::int64_t n = 0; n < states_; n += kLanes<Acc>) {
-        const auto b = load_lanes<Acc>(row + n, states_ - n);
-        const auto c = hn::Load(d, &c_[n]);
-        const auto g = hn::Add(Log2<Acc>(hn::Abs(b)), hn::Load(d, &log_c_[n]));
-        const std::int64_t at = k * states_padded_ + n;
-        hn::Store(g, d, &g_[at]);
-        hn::Store(hn::CopySignToAbs(hn::Set(d, Acc{1}), hn::Xor(b, c)), d, &sign_[at]);
-        sum = hn::Add(sum, hn::Mul(hn::Abs(b), hn::Abs(c)));
+    const std::int64_t count = channels_ - i;
+    const auto bias = hn::Load(d, &bias_[i]);
+    const bool full = params_.decay == InfluenceDecay::kFull;
+    const bool none = params_.decay == InfluenceDecay::kNone;
+    const auto decay_bias = full ? bias : hn::Zero(d);
+    const auto suffix = hn::Load(d, &suffix_[i]);
+    auto largest_delta = hn::Set(d, -std::numeric_limits<Acc>::infinity());
+    auto largest_u = hn::Set(d, Couplings::kSmallestUsable);
+    auto local = hn::Zero(d), unknown = hn::Zero(d);
+    const auto take = [&](std::int64_t k, Vec<Acc>& delta) HWY_ATTR {
+      delta = load_lanes<Acc>(params_.delta.row(batch_, t_ + k) + first_ + i, count);
+      const auto u = load_lanes<Acc>(params_.u.row(batch_, t_ + k) + first_ + i, count);
+      largest_delta = hn::Max(delta, largest_delta);
+      largest_u = hn::Max(hn::Abs(u), largest_u);
+      // NaN where a maximum may have lost one.
+      unknown = hn::MulAdd(hn::Add(delta, u), hn::Zero(d), unknown);
+    };
+    const auto add = [&](std::int64_t k, Vec<Acc> step) HWY_ATTR {
+      hn::Store(hn::Add(suffix, local), d, &decay_[k * kChannels + i]);
+      if (!none) local = hn::Add(local, step);
+    };
+    std::int64_t k = steps_;
+    for (; k >= kTogether; k -= kTogether) {
+      Vec<Acc> delta[kTogether];
+#pragma GCC unroll 4
+      for (int j = 0; j < kTogether; ++j) {
+        take(k - 1 - j, delta[j]);
+        delta[j] = Softplus<Acc>(hn::Add(delta[j], decay_bias));
       }
-      g_bound_[k] = hn::GetLane(hn::SumOfLanes(d, sum));
+#pragma GCC unroll 4
+      for (int j = 0; j < kTogether; ++j) add(k - 1 - j, delta[j]);
     }
-    for (std::int64_t k = 0; k < steps; k += kLanes<Acc>) {
-      hn::Store(Log2<Acc>(hn::Load(d, &g_bound_[k])), d, &g_bound_[k]);
+    for (; k > 0; --k) {
+      Vec<Acc> delta;
+      take(k - 1, delta);
+      add(k - 1, Softplus<Acc>(hn::Add(delta, decay_bias)));
     }
-    // What bounds nothing becomes NaN: then no vector is skipped.
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const Acc bound = g_bound_[k];
-      const bool usable = bound > kLowestUsable && bound < std::numeric_limits<Acc>::infinity();
-      g_bound_[k] = usable ? round_up(bound) + kSlack * static_cast<Acc>(16 + states_)
-                           : std::numeric_limits<Acc>::quiet_NaN();
-    }
+    carry(i, suffix, local);
+    const LogDtU bound = log_dt_u(hn::Add(largest_delta, bias), largest_u);
+    hn::Store(hn::Add(bound.bound(), unknown), d, &outer_bound_[i]);
   }
 
-  // f(at, i) for every vector of the tile's steps: `at` its place in (steps, channels), i its
-  // channel.
-  template <typename Function>
-  HWY_INLINE void for_each_vector(std::int64_t steps, const Function& f) const {
-    for (std::int64_t k = 0; k < steps; ++k) {
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) f(k * kChannels + i, i);
-    }
-  }
-
-  // Fills log_dt_u_ and decay_ for the tile. In stages, since the long chain of elementary
-  // functions of one vector would fill the processor's window and leave its units idle.
-  void load_steps(std::int64_t batch, std::int64_t t, std::int64_t steps) {
-    const Tag<Acc> d;
-    const bool has_own_decay =
-        params_.decay == InfluenceDecay::kNoBias && params_.delta_bias != nullptr;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const T* u = params_.u.row(batch, t + k) + first_;
-      const T* delta = params_.delta.row(batch, t + k) + first_;
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-        const std::int64_t at = k * kChannels + i, count = channels_ - i;
-        const auto raw = load_lanes<Acc>(delta + i, count);
-        hn::Store(hn::Abs(load_lanes<Acc>(u + i, count)), d, &log_dt_u_[at]);
-        hn::Store(hn::Add(raw, hn::Load(d, &bias_[i])), d, &delta_[at]);
-        if (has_own_decay) hn::Store(raw, d, &decay_[at]);
-      }
-    }
-    for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-      hn::Store(SoftplusParts<Acc>::exponential(hn::Load(d, &delta_[at])), d, &exponential_[at]);
-    });
-    for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-      const SoftplusParts<Acc> dt(hn::Load(d, &delta_[at]), hn::Load(d, &exponential_[at]));
-      const auto u = hn::Load(d, &log_dt_u_[at]);
-      hn::Store(hn::Mul(dt.scaled(), u), d, &log_dt_u_[at]);
-      hn::Store(dt.scale_exponent(), d, &delta_[at]);
-      if (!has_own_decay) hn::Store(dt.softplus(), d, &decay_[at]);
-    });
-    for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-      const auto log = hn::Add(Log2<Acc>(hn::Load(d, &log_dt_u_[at])), hn::Load(d, &delta_[at]));
-      hn::Store(log, d, &log_dt_u_[at]);
-    });
-    if (has_own_decay) {
-      for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-        hn::Store(SoftplusParts<Acc>::exponential(hn::Load(d, &decay_[at])), d, &exponential_[at]);
-      });
-      for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-        const SoftplusParts<Acc> dt(hn::Load(d, &decay_[at]), hn::Load(d, &exponential_[at]));
-        hn::Store(dt.softplus(), d, &decay_[at]);
-      });
-    }
-  }
-
-  // Replaces each step's own decay by R, the sum of the later ones': Kahan's sum from the last step
-  // to the first. Once infinite, nothing is left to compensate.
-  void sum_decays(std::int64_t steps) {
+  // Adds a tile's sum to R. Once infinite, nothing is left to compensate.
+  HWY_INLINE void carry(std::int64_t i, Vec<Acc> suffix, Vec<Acc> local) {
     const Tag<Acc> d;
     const auto infinity = hn::Set(d, std::numeric_limits<Acc>::infinity());
-    for (std::int64_t k = steps; k-- > 0;) {
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-        const std::int64_t at = k * kChannels + i;
-        const auto suffix = hn::Load(d, &suffix_[i]);
-        const auto term = hn::Sub(hn::Load(d, &decay_[at]), hn::Load(d, &compensation_[i]));
-        hn::Store(suffix, d, &decay_[at]);
-        if (params_.decay == InfluenceDecay::kNone) continue;
-        const auto sum = hn::Add(suffix, term);
-        const auto error = hn::Sub(hn::Sub(sum, suffix), term);
-        hn::Store(hn::IfThenElseZero(hn::Lt(sum, infinity), error), d, &compensation_[i]);
-        hn::Store(sum, d, &suffix_[i]);
-      }
-    }
+    const auto term = hn::Sub(local, hn::Load(d, &compensation_[i]));
+    const auto sum = hn::Add(suffix, term);
+    const auto error = hn::Sub(hn::Sub(sum, suffix), term);
+    hn::Store(hn::IfThenElseZero(hn::Lt(sum, infinity), error), d, &compensation_[i]);
+    hn::Store(sum, d, &suffix_[i]);
   }
 
   const InfluenceScoresParams<T>& params_;
-  std::int64_t states_, states_padded_, first_ = 0, channels_ = 0;
+  Couplings couplings_;
+  std::int64_t first_ = 0, channels_ = 0, batch_ = 0, t_ = 0, steps_ = 0, earliest_ = 0;
+  Scratch<Acc> slowest_;       // (N, channels)
   Scratch<Acc> a_;             // (N, channels), A log2 e
-  Scratch<Acc> a_largest_;     // (channels), largest over n, rounded up
   Scratch<Acc> bias_;          // (channels)
-  Scratch<Acc> suffix_;        // (channels), R
+  Scratch<Acc> suffix_;        // (channels), R before the next tile
   Scratch<Acc> compensation_;  // (channels), of R
-  Scratch<Acc> log_c_, c_;     // (N), of the last token
-  Scratch<Acc> g_, sign_;      // (steps, N)
-  Scratch<Acc> g_bound_;       // (steps)
   Scratch<Acc> decay_;         // (steps, channels), R of each step
-  Scratch<Acc> log_dt_u_;      // (steps, channels)
-  Scratch<Acc> delta_;         // (steps, channels), with the bias; later an exponent of dt
-  Scratch<Acc> exponential_;   // (steps, channels), e^-|delta|
+  Scratch<Acc> outer_bound_;   // (channels)
 };
 
 }  // namespace simba::kernels::HWY_NAMESPACE

@@ -12,6 +12,7 @@ namespace simba::kernels::HWY_NAMESPACE {
 // hold zeros. Time goes in tiles of at most kTileSteps: per tile dt, dt u and D u are computed for
 // all steps, then a few states at a time go through all steps in registers. y adds its states in
 // ascending order whatever the tile, so a sequence split anywhere gives the bits of the whole.
+// Lives where FlushSubnormals does.
 template <typename T>
 class ScanBlock {
  public:
@@ -61,6 +62,11 @@ class ScanBlock {
     for (std::int64_t t = begin; t < end; t += kTileSteps) {
       const std::int64_t steps = end - t < kTileSteps ? end - t : kTileSteps;
       load_inputs(params, batch, t, steps);
+      const std::int64_t next = t + steps;
+      const std::int64_t ahead = end - next < kTileSteps ? end - next : kTileSteps;
+      if (params.z) prefetch_rows(params.z, batch, t, steps, first_, channels_);
+      prefetch_rows(params.u, batch, next, ahead, first_, channels_);
+      prefetch_rows(params.delta, batch, next, ahead, first_, channels_);
       for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) advance_states(steps, i);
       store_outputs(params, batch, t, steps);
     }
@@ -152,7 +158,7 @@ class ScanBlock {
       auto y = hn::Load(d, &y_[at]);
 #pragma GCC unroll 16
       for (int k = 0; k < kCount; ++k) {
-        const auto decay = Exp2<Acc>(hn::Mul(dt, a[k]));
+        const auto decay = FlushedExp2<Acc>(hn::Mul(dt, a[k]));
         h[k] = hn::MulAdd(decay, h[k], hn::Mul(dt_u, hn::Set(d, b[k])));
         y = hn::MulAdd(h[k], hn::Set(d, c[k]), y);
       }

@@ -8,6 +8,7 @@ template <CpuTarget target, typename T>
 void selective_scan_target(const SelectiveScanParams<T>& params, std::int64_t begin,
                            std::int64_t end) {
   if (begin >= end) return;
+  const HWY_NAMESPACE::FlushSubnormals flush;
   const Sequences& sequences = params.sequences;
   HWY_NAMESPACE::ScanBlock<T> block(params.states);
   std::int64_t loaded = -1;

@@ -8,6 +8,7 @@ template <CpuTarget target, typename T>
 void selective_state_update_target(const SelectiveStateUpdateParams<T>& params, std::int64_t begin,
                                    std::int64_t end) {
   if (begin >= end) return;
+  const HWY_NAMESPACE::FlushSubnormals flush;
   HWY_NAMESPACE::ScanBlock<T> block(params.states);
   std::int64_t loaded = -1;
   for (std::int64_t item = begin; item < end; ++item) {

@@ -54,6 +54,8 @@ Exact silu(Exact x) { return x / (1 + std::exp(-x)); }
 const Sweep kSweeps[] = {
     {"Exp2 near 0", Function::kExp2, exp2_exact, -2, 2, 2.5},
     {"Exp2", Function::kExp2, exp2_exact, -140, 130, 2.5},
+    {"FlushedExp2 near 0", Function::kFlushedExp2, exp2_exact, -2, 2, 2.5},
+    {"FlushedExp2", Function::kFlushedExp2, exp2_exact, -140, 130, 2.5},
     {"Exp near 0", Function::kExp, exp_exact, -2, 2, 2.5},
     {"Exp", Function::kExp, exp_exact, -100, 90, 2.5},
     {"Log2 near 1", Function::kLog2, log2_exact, 0.5, 2, 2},
@@ -113,14 +115,15 @@ void check_special_values(CpuTarget target) {
     return values_of<Acc>(target, function, {static_cast<Acc>(x)})[0];
   };
   for (double x = -100; x <= 100; ++x) EXPECT_EQ(one(Function::kExp2, x), std::exp2(x)) << x;
-  for (Function f : {Function::kExp2, Function::kExp, Function::kSoftplus}) {
+  for (Function f :
+       {Function::kExp2, Function::kFlushedExp2, Function::kExp, Function::kSoftplus}) {
     for (double x : {-kInfinity, -1e30, -2000.0, static_cast<double>(Limits::lowest())}) {
       EXPECT_EQ(one(f, x), 0) << x;
     }
     EXPECT_EQ(one(f, kInfinity), kInfinity);
     EXPECT_TRUE(std::isnan(one(f, std::nan(""))));
   }
-  for (Function f : {Function::kExp2, Function::kExp}) {
+  for (Function f : {Function::kExp2, Function::kFlushedExp2, Function::kExp}) {
     for (double x : {2000.0, 1e30, static_cast<double>(Limits::max())}) {
       EXPECT_EQ(one(f, x), kInfinity) << x;
     }

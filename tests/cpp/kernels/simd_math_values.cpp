@@ -14,6 +14,10 @@ void evaluate(Function function, const Acc* in, Acc* out, std::int64_t count) {
       switch (function) {
         case Function::kExp2:
           return Exp2<Acc>(x);
+        case Function::kFlushedExp2: {
+          const FlushSubnormals flush;
+          return FlushedExp2<Acc>(x);
+        }
         case Function::kExp:
           return Exp<Acc>(x);
         case Function::kLog2:

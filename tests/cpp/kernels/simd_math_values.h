@@ -9,7 +9,16 @@
 
 namespace simba::kernels::testing {
 
-enum class Function { kExp2, kExp, kLog2, kLog1pRatio, kSoftplus, kLog2Softplus, kSilu };
+enum class Function {
+  kExp2,
+  kFlushedExp2,
+  kExp,
+  kLog2,
+  kLog1pRatio,
+  kSoftplus,
+  kLog2Softplus,
+  kSilu
+};
 
 // out[i] = function(in[i]).
 template <CpuTarget target, typename Acc>
