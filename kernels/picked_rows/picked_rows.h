@@ -24,9 +24,17 @@ struct PickedRows {
   }
 };
 
-// Fills heads (B, L) and followers (B, R) for indices (B, R), each in [0, L). A row that is not
-// picked, and the last of those picked from one row, lead to R.
-void link_picked_rows_cpu(const std::int64_t* indices, std::int64_t batch, std::int64_t sources,
-                          std::int64_t rows, std::int64_t* heads, std::int64_t* followers);
+// How to find them: fills heads (B, L) and followers (B, R) from indices (B, R), each in [0, L). A
+// row that is not picked, and the last of those picked from one row, lead to R.
+struct LinkPickedRowsParams {
+  std::int64_t batch = 0;                 // B
+  std::int64_t sources = 0;               // L
+  std::int64_t rows = 0;                  // R
+  const std::int64_t* indices = nullptr;  // (B, R) contiguous
+  std::int64_t* heads = nullptr;          // (B, L)
+  std::int64_t* followers = nullptr;      // (B, R)
+};
+
+void link_picked_rows_cpu(const LinkPickedRowsParams& params);
 
 }  // namespace simba::kernels

@@ -4,13 +4,12 @@
 
 namespace simba::kernels {
 
-void link_picked_rows_cpu(const std::int64_t* indices, std::int64_t batch, std::int64_t sources,
-                          std::int64_t rows, std::int64_t* heads, std::int64_t* followers) {
-  std::fill_n(heads, batch * sources, rows);
-  for (std::int64_t b = 0; b < batch; ++b) {
-    for (std::int64_t r = rows - 1; r >= 0; --r) {
-      std::int64_t& head = heads[b * sources + indices[b * rows + r]];
-      followers[b * rows + r] = head;
+void link_picked_rows_cpu(const LinkPickedRowsParams& params) {
+  std::fill_n(params.heads, params.batch * params.sources, params.rows);
+  for (std::int64_t b = 0; b < params.batch; ++b) {
+    for (std::int64_t r = params.rows - 1; r >= 0; --r) {
+      std::int64_t& head = params.heads[b * params.sources + params.indices[b * params.rows + r]];
+      params.followers[b * params.rows + r] = head;
       head = r;
     }
   }
