@@ -6,6 +6,9 @@
 namespace simba::kernels {
 namespace {
 
+// Of a block, in either kernel.
+constexpr std::int64_t kFewestThreads = 128;
+
 template <typename T>
 bool takes_fast_path(const CausalConv1dBackwardParams<T>& params) {
   if constexpr (sizeof(T) <= sizeof(float)) {
@@ -42,10 +45,14 @@ cudaError_t causal_conv1d_backward_cuda(const CausalConv1dBackwardParams<T>& par
                                         cudaStream_t stream) {
   const Sequences& sequences = params.sequences;
   if (sequences.count < 0 || sequences.length < 0 || params.batch < 0 || params.channels < 0 ||
-      params.width < 1 ||
-      !fits_grid(params.batch * sequences.length + sequences.count * params.width,
-                 params.channels) ||
-      !fits_grid(sequences.count * params.channels, params.width + 1)) {
+      params.width < 1) {
+    return cudaErrorInvalidValue;
+  }
+  // Threads of the grids that have the most of them, in either kernel.
+  const std::int64_t elements = params.batch * sequences.length * params.channels;
+  const std::int64_t taps = sequences.count * params.channels * (params.width + 1);
+  if (!fits_grid(ceil_div(elements, kFewestThreads), 1) ||
+      !fits_grid(ceil_div(taps, kFewestThreads), 1)) {
     return cudaErrorInvalidValue;
   }
   if (params.channels == 0) return cudaSuccess;

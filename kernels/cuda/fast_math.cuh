@@ -28,10 +28,9 @@ __device__ inline float fast_log2(float x) {
 }
 
 // log(1 + e^x) within 3e-7 relative down to x = -4 (below, the argument's rounding grows: 2e-6 at
-// -40; 0 below -87), with one exponential: max(x, 0) + log1p(e), e = e^-|x|, and log1p(e) = e (1 +
-// e q(e)) with q a minimax polynomial over [0, 1]. NaN stays NaN.
-__device__ inline float fast_softplus(float x) {
-  const float e = fast_exp2(-kLog2E<float> * fabsf(x));
+// -40; 0 below -87), from e = e^-|x|: max(x, 0) + log1p(e), and log1p(e) = e (1 + e q(e)) with q a
+// minimax polynomial over [0, 1]. NaN stays NaN.
+__device__ inline float fast_softplus_from(float x, float e) {
   float q = 5.364738870e-03f;
   q = fmaf(q, e, -3.006545082e-02f);
   q = fmaf(q, e, 7.920397818e-02f);
@@ -42,6 +41,13 @@ __device__ inline float fast_softplus(float x) {
   q = fmaf(q, e, -4.999964833e-01f);
   q = fmaf(q, e, 1.0f);
   return fmaf(q, e, fmaxf(x, 0));
+}
+
+// e^-|x|.
+__device__ inline float fast_exp_minus_abs(float x) { return fast_exp2(-kLog2E<float> * fabsf(x)); }
+
+__device__ inline float fast_softplus(float x) {
+  return fast_softplus_from(x, fast_exp_minus_abs(x));
 }
 
 // log2(softplus(x)) with it, also where softplus(x) underflows.

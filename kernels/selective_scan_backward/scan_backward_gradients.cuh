@@ -114,16 +114,17 @@ struct LaneGradients {
 
 // du, d delta and dz of this thread's four channels of one step, and its part of dD and d bias.
 template <typename T>
-__device__ void write_tile(const Stage<T>& stage, std::int64_t position, bool has_step,
-                           const GradientsMemory& memory, const float (&skip)[kStageChannels],
+__device__ void write_tile(const Stage<T>& stage, bool has_step, const GradientsMemory& memory,
+                           const float (&skip)[kStageChannels],
                            const float (&slope)[kStageChannels],
                            const float (&z_slope)[kStageChannels], float (&grad_d)[kStageChannels],
                            float (&grad_bias)[kStageChannels]) {
   const SelectiveScanBackwardParams<T>& params = stage.params;
   if (!has_step || !stage.has_channel) return;
+  const std::int64_t position = stage.position;
   float u[kStageChannels], dt[kStageChannels], dy[kStageChannels];
   float sum_a[kStageChannels], sum_b[kStageChannels], y[kStageChannels];
-  stage.load(params.u, position, true, u);
+  Stage<T>::load(stage.u, true, u);
   memory.inputs.dt.get(stage.step, stage.column, dt);
   memory.inputs.dy.get(stage.step, stage.column, dy);
   memory.sum_a.get(stage.step, stage.column, sum_a);
@@ -175,7 +176,8 @@ __global__ void __launch_bounds__(kThreads, 4)
   const std::int64_t batch = params.sequences.batch(chunk.sequence);
   const std::int64_t row = batch * params.sequences.length;
   const Lane lane;
-  const Stage<T> stage(params, batch, block);
+  std::int64_t i = (chunk.end - chunk.begin - 1) / kTileSteps;
+  Stage<T> stage(params, batch, block, chunk.begin + i * kTileSteps);
   float skip[kStageChannels], grad_d[kStageChannels] = {}, grad_bias[kStageChannels] = {};
 #pragma unroll
   for (int i = 0; i < kStageChannels; ++i) {
@@ -190,11 +192,9 @@ __global__ void __launch_bounds__(kThreads, 4)
     for (int n = 0; n < kLaneStates; ++n) states.grad_a[j][n] = 0;
   }
 
-  std::int64_t i = (chunk.end - chunk.begin - 1) / kTileSteps;
   for (; i >= 0; --i) {
-    const std::int64_t start = chunk.begin + i * kTileSteps;
     float slope[kStageChannels], z_slope[kStageChannels];
-    stage.tile(start, chunk.end, memory.inputs, slope, z_slope);
+    stage.template tile<true>(chunk.end, memory.inputs, slope, z_slope);
     // The state before the tile: that from a zero start, and what is left of that before the chunk.
     BlockStates::load(scratch.states + place * kBlockStates, states.h);
     if (i > 0) {
@@ -215,9 +215,8 @@ __global__ void __launch_bounds__(kThreads, 4)
 #pragma unroll
     for (int t = kTileSteps - 1; t >= 0; --t) states.back(lane, t, memory);
     __syncthreads();
-    const bool has_step = start + stage.step < chunk.end;
-    write_tile(stage, start + stage.step, has_step, memory, skip, slope, z_slope, grad_d,
-               grad_bias);
+    const bool has_step = stage.position < chunk.end;
+    write_tile(stage, has_step, memory, skip, slope, z_slope, grad_d, grad_bias);
     // This thread's step again, and two of the 32 sums over the warps' channels.
     if (has_step) {
       const int which = threadIdx.x % kStates * 2;
@@ -228,11 +227,12 @@ __global__ void __launch_bounds__(kThreads, 4)
         sum.x += share.x;
         sum.y += share.y;
       }
-      const std::int64_t token = row + start + stage.step;
+      const std::int64_t token = row + stage.position;
       const std::int64_t tokens = params.batch * params.sequences.length;
       *reinterpret_cast<float2*>(scratch.shares_BC + (block * tokens + token) * 2 * kStates +
                                  which) = sum;
     }
+    stage.move(-1);
     __syncthreads();
   }
 

@@ -53,14 +53,6 @@ struct StagedInputs {
   StagedRows dt, dt_u, dy;
 };
 
-// softplus(x) and its slope, from one exponential.
-__device__ inline void softplus_and_slope(float x, float& value, float& slope) {
-  value = fast_softplus(x);
-  const float e = fast_exp2(-kLog2E<float> * fabsf(x));
-  const float r = fast_reciprocal(1 + e);
-  slope = x < 0 ? e * r : r;
-}
-
 template <typename T>
 struct Stage {
   const SelectiveScanBackwardParams<T>& params;
@@ -69,60 +61,91 @@ struct Stage {
   std::int64_t channel;  // of its first
   bool has_channel;
   float bias[kStageChannels];
+  // At this thread's step of the tile at hand.
+  std::int64_t position;
+  const T *u, *delta, *grad_out, *z, *B, *C;
 
-  __device__ Stage(const SelectiveScanBackwardParams<T>& p, std::int64_t b, std::int64_t block)
+  // The first tile begins at `start`.
+  __device__ Stage(const SelectiveScanBackwardParams<T>& p, std::int64_t b, std::int64_t block,
+                   std::int64_t start)
       : params(p),
         batch(b),
         step(threadIdx.x / (kBlockChannels / kStageChannels)),
         column(threadIdx.x % (kBlockChannels / kStageChannels) * kStageChannels),
         channel(block * kBlockChannels + column),
-        has_channel(channel < p.channels) {
+        has_channel(channel < p.channels),
+        position(start + step),
+        u(p.u.row(b, position) + channel),
+        delta(p.delta.row(b, position) + channel),
+        grad_out(p.grad_out.row(b, position) + channel),
+        z(p.z.row(b, position) + channel),
+        B(p.B.row(b, position) + threadIdx.x % kStates),
+        C(p.C.row(b, position) + threadIdx.x % kStates) {
 #pragma unroll
     for (int i = 0; i < kStageChannels; ++i) {
       bias[i] = has_channel && p.delta_bias ? p.delta_bias[channel + i] : 0;
     }
   }
 
-  __device__ void load(const Rows<const T>& rows, std::int64_t position, bool exists,
-                       float (&values)[kStageChannels]) const {
+  // On to the tile after (1) or before (-1).
+  __device__ void move(int tiles) {
+    const int steps = tiles * kTileSteps;
+    position += steps;
+    u += steps * params.u.row_stride;
+    delta += steps * params.delta.row_stride;
+    grad_out += steps * params.grad_out.row_stride;
+    z += steps * params.z.row_stride;
+    B += steps * params.B.row_stride;
+    C += steps * params.C.row_stride;
+  }
+
+  __device__ static void load(const T* from, bool exists, float (&values)[kStageChannels]) {
     Packet<T, kStageChannels> packet = {};
-    if (exists) packet = load_packet<kStageChannels>(rows.row(batch, position) + channel);
+    if (exists) packet = load_packet<kStageChannels>(from);
     unpack(packet, values);
   }
 
-  // Stages the tile that begins at `start`; `end` is the chunk's. Leaves the slope of dt, and with
+  // Stages the tile at hand; `end` is the chunk's. With kSlopes it leaves the slope of dt, and with
   // a gate grad_out silu'(z), of this thread's elements.
-  __device__ void tile(std::int64_t start, std::int64_t end, StagedInputs& to,
-                       float (&slope)[kStageChannels], float (&z_slope)[kStageChannels]) const {
-    const std::int64_t position = start + step;
+  template <bool kSlopes>
+  __device__ void tile(std::int64_t end, StagedInputs& to, float (&slope)[kStageChannels],
+                       float (&z_slope)[kStageChannels]) const {
     const bool has_step = position < end, exists = has_step && has_channel;
-    float u[kStageChannels], dt[kStageChannels], dy[kStageChannels], z[kStageChannels];
-    load(params.u, position, exists, u);
-    load(params.delta, position, exists, dt);
-    load(params.grad_out, position, exists, dy);
-    load(params.z, position, exists && params.z, z);
-    const int state = threadIdx.x % kStates;
-    float b = 0, c = 0;
-    if (has_step) {
-      b = to_accumulate(params.B.row(batch, position)[state]);
-      c = to_accumulate(params.C.row(batch, position)[state]);
-    }
+    float u_values[kStageChannels], dt[kStageChannels], dy[kStageChannels], gate[kStageChannels];
+    load(u, exists, u_values);
+    load(delta, exists, dt);
+    load(grad_out, exists, dy);
+    load(z, exists && params.z, gate);
+    const float b = has_step ? to_accumulate(*B) : 0, c = has_step ? to_accumulate(*C) : 0;
     float dt_u[kStageChannels];
 #pragma unroll
     for (int i = 0; i < kStageChannels; ++i) {
-      const float x = dt[i] + bias[i];
-      dt[i] = x;
-      slope[i] = 1;
-      if (params.delta_softplus) softplus_and_slope(x, dt[i], slope[i]);
-      if (!exists) dt[i] = 0;
-      dt_u[i] = dt[i] * u[i];
-      z_slope[i] = 0;
-      if (params.z) {
-        const float s = fast_sigmoid(z[i]);
-        z_slope[i] = dy[i] * silu_slope_from(z[i], s);
-        dy[i] *= z[i] * s;
+      dt[i] += bias[i];
+      if constexpr (kSlopes) slope[i] = 1;
+      if constexpr (kSlopes) z_slope[i] = 0;
+    }
+    if (params.delta_softplus) {
+#pragma unroll
+      for (int i = 0; i < kStageChannels; ++i) {
+        const float x = dt[i], e = fast_exp_minus_abs(x);
+        dt[i] = fast_softplus_from(x, e);
+        if constexpr (kSlopes) slope[i] = (x < 0 ? e : 1) * fast_reciprocal(1 + e);
       }
     }
+    if (params.z) {
+#pragma unroll
+      for (int i = 0; i < kStageChannels; ++i) {
+        const float s = fast_sigmoid(gate[i]);
+        if constexpr (kSlopes) z_slope[i] = dy[i] * silu_slope_from(gate[i], s);
+        dy[i] *= gate[i] * s;
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kStageChannels; ++i) {
+      if (!exists) dt[i] = 0;
+      dt_u[i] = dt[i] * u_values[i];
+    }
+    const int state = threadIdx.x % kStates;
     to.dt.put(step, column, dt);
     to.dt_u.put(step, column, dt_u);
     to.dy.put(step, column, dy);

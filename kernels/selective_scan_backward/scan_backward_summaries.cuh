@@ -12,7 +12,7 @@
 namespace simba::kernels::scan_backward {
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads, 8)
+__global__ void __launch_bounds__(kThreads, 6)
     summaries_kernel(SelectiveScanBackwardParams<T> params, Chunks chunks, Scratch scratch,
                      Slice slice) {
   __shared__ StagedInputs inputs;
@@ -21,7 +21,7 @@ __global__ void __launch_bounds__(kThreads, 8)
   if (!chunk.exists) return;
   const std::int64_t block = slice.first_block + own, tiles = chunks.steps / kTileSteps;
   const Lane lane;
-  const Stage<T> stage(params, params.sequences.batch(chunk.sequence), block);
+  Stage<T> stage(params, params.sequences.batch(chunk.sequence), block, chunk.begin);
 
   float a[kLaneChannels][kLaneStates], h[kLaneChannels][kLaneStates] = {};
   float product[kLaneChannels][kLaneStates], adjoint[kLaneChannels][kLaneStates] = {};
@@ -45,8 +45,9 @@ __global__ void __launch_bounds__(kThreads, 8)
       BlockStates::store(h, scratch.tile_states + tile * kBlockStates);
       store_delta(scratch.tile_delta + tile * kBlockChannels);
     }
-    float slope[kStageChannels], z_slope[kStageChannels];
-    stage.tile(chunk.begin + i * kTileSteps, chunk.end, inputs, slope, z_slope);
+    float unused[2][kStageChannels];
+    stage.template tile<false>(chunk.end, inputs, unused[0], unused[1]);
+    stage.move(1);
     __syncthreads();
 #pragma unroll
     for (int t = 0; t < kTileSteps; ++t) {
