@@ -12,7 +12,7 @@
 namespace simba::kernels::scan_backward {
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads, 6)
+__global__ void __launch_bounds__(kThreads, 5)
     summaries_kernel(SelectiveScanBackwardParams<T> params, Chunks chunks, Scratch scratch,
                      Slice slice) {
   __shared__ StagedInputs inputs;
