@@ -218,6 +218,8 @@ def add_norm(
 ) -> tuple[Tensor, Tensor]:
     """s = x + residual, and its RMSNorm (LayerNorm where a bias is given) times weight.
 
+    Gradients are taken from s as it is returned: in float32 nothing is lost.
+
     Args:
         x: (B, L, D); (B, K, D) with both residual and indices.
         residual: (B, L, D) in x's dtype or float32.
