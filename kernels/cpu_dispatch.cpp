@@ -1,25 +1,7 @@
 // The public CPU entry points: each runs its kernel on the target chosen for this process.
-#include "kernels/cpu_kernels.h"
+#include "kernels/cpu_dispatch.h"
 
 namespace simba::kernels {
-namespace {
-
-// Calls run.operator()<target>() with the chosen target as a template argument.
-template <typename Run>
-void on_cpu_target(const Run& run) {
-  switch (cpu_target()) {
-#if defined(__x86_64__)
-    case CpuTarget::kAvx512:
-      return run.template operator()<CpuTarget::kAvx512>();
-    case CpuTarget::kAvx2:
-      return run.template operator()<CpuTarget::kAvx2>();
-#endif
-    default:
-      return run.template operator()<CpuTarget::kBaseline>();
-  }
-}
-
-}  // namespace
 
 template <typename T>
 std::int64_t selective_scan_work_items(const SelectiveScanParams<T>& params) {

@@ -19,19 +19,27 @@ add_library(simba_kernels_cuda STATIC
   add_norm/add_norm_cuda.cpp
   add_norm/add_norm_fast.cu
   add_norm/add_norm_portable.cu
+  add_norm_backward/add_norm_backward_cuda.cu
+  add_norm_backward/norm_backward_fast.cu
+  add_norm_backward/norm_backward_portable.cu
   causal_conv1d/causal_conv1d_cuda.cpp
   causal_conv1d/causal_conv1d_fast.cu
   causal_conv1d/causal_conv1d_portable.cu
+  causal_conv1d_backward/causal_conv1d_backward_cuda.cu
+  causal_conv1d_backward/conv_backward_fast.cu
+  causal_conv1d_backward/conv_backward_portable.cu
   cuda/architectures.cpp
   cuda/path.cpp
   gate/gate_cuda.cpp
   gate/gate_fast.cu
   gate/gate_portable.cu
+  gate_backward/gate_backward.cu
   gemv/gemv.cu
   in_proj_step/in_proj_step.cu
   influence_scores/influence_scores_cuda.cpp
   influence_scores/influence_scores_fast.cu
   influence_scores/influence_scores_portable.cu
+  picked_rows/picked_rows.cu
   select_tokens/select_tokens_cuda.cpp
   select_tokens/select_tokens_fast.cu
   select_tokens/select_tokens_portable.cu
@@ -40,6 +48,11 @@ add_library(simba_kernels_cuda STATIC
   selective_scan/selective_scan_fast_float.cu
   selective_scan/selective_scan_fast_float16.cu
   selective_scan/selective_scan_portable.cu
+  selective_scan_backward/scan_backward_fast_bfloat16.cu
+  selective_scan_backward/scan_backward_fast_float.cu
+  selective_scan_backward/scan_backward_fast_float16.cu
+  selective_scan_backward/scan_backward_portable.cu
+  selective_scan_backward/selective_scan_backward_cuda.cpp
   selective_state_update/selective_state_update_cuda.cpp
   selective_state_update/selective_state_update_fast.cu
   selective_state_update/selective_state_update_portable.cu

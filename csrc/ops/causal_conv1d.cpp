@@ -6,6 +6,7 @@
 
 #include <tuple>
 
+#include "csrc/ops/conv_arguments.h"
 #include "csrc/ops/launch.h"
 #include "csrc/ops/views.h"
 #ifdef SIMBA_WITH_CUDA
@@ -15,24 +16,15 @@
 namespace simba::ops {
 namespace {
 
-std::int64_t check_width(const Checks& check, const Tensor& weight) {
-  check.rank("weight", weight, 2, "(D, K)");
-  if (weight.size(1) < 1) check.fail("weight", "(D, K) with at least one tap", "K = 0");
-  return weight.size(1);
-}
-
 std::tuple<Tensor, Tensor> causal_conv1d(const Tensor& x, const Tensor& weight,
                                          const OptionalTensor& bias,
                                          const OptionalTensor& initial_state,
                                          const OptionalTensor& cu_seqlens, bool silu) {
   const Checks check("causal_conv1d");
-  check.leading("x", x, 3, "(B, L, D)");
-  const std::int64_t batch = x.size(0), length = x.size(1), channels = x.size(2);
-  const std::int64_t width = check_width(check, weight);
+  const ConvShape shape = check_conv_inputs(check, x, weight, bias);
+  const auto [batch, length, channels, width] = shape;
   const ScalarType dtype = x.scalar_type();
   const ScalarType acc = accumulate_type(dtype);
-  check.parameter("weight", weight, "(D, K)", {channels, width}, "x", x);
-  check.parameter("bias", bias, "(D)", {channels}, "x", x);
   const kernels::Sequences sequences = check.sequences(cu_seqlens, batch, length, "x", x);
   check.state("initial_state", initial_state, "(S, D, K - 1)",
               {sequences.count, channels, width - 1}, dtype, "x", x);

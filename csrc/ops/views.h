@@ -59,7 +59,15 @@ kernels::Rows<T> mutable_rows(const Tensor& tensor) {
 Tensor contiguous_as(const Tensor& tensor, ScalarType dtype);
 OptionalTensor contiguous_as(const OptionalTensor& tensor, ScalarType dtype);
 
+// `tensor` with element stride 1 in its last dimension: itself where it has that. Gradients come in
+// any strides.
+Tensor last_dimension_contiguous(const Tensor& tensor);
+
 // Uninitialised, on the device of `lead`.
 Tensor empty(std::initializer_list<std::int64_t> sizes, ScalarType dtype, const Tensor& lead);
+
+// The same where `present`, else of shape (0): the gradient of an absent argument.
+Tensor empty_where(bool present, std::initializer_list<std::int64_t> sizes, ScalarType dtype,
+                   const Tensor& lead);
 
 }  // namespace simba::ops

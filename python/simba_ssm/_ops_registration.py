@@ -1,4 +1,6 @@
-"""What Python adds to the operators: fakes for tracing, and a clear error from backward."""
+"""What Python adds to the operators: fakes for tracing, and a clear error from the backward of those
+that have no gradient (_ops_autograd.py has the others).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +23,30 @@ def _(
 ):  # fmt: skip
     state = (_sequences(u.shape[0], cu_seqlens), *A.shape)
     return u.new_empty(u.shape), u.new_empty(state, dtype=_accumulate_type(u.dtype))
+
+
+def _empty_where(present: bool, lead: Tensor, shape, dtype: torch.dtype) -> Tensor:
+    return lead.new_empty(shape if present else (0,), dtype=dtype)
+
+
+@torch.library.register_fake("simba::selective_scan_backward")
+def _(
+    u, delta, A, B, C, D, z, delta_bias, initial_state, cu_seqlens, delta_softplus, grad_out,
+    grad_last_state=None,
+):  # fmt: skip
+    acc = _accumulate_type(u.dtype)
+    state = (_sequences(u.shape[0], cu_seqlens), *A.shape)
+    return (
+        u.new_empty(u.shape),
+        u.new_empty(u.shape),
+        u.new_empty(A.shape, dtype=acc),
+        u.new_empty(B.shape),
+        u.new_empty(C.shape),
+        _empty_where(D is not None, u, A.shape[:1], acc),
+        _empty_where(z is not None, u, u.shape, u.dtype),
+        _empty_where(delta_bias is not None, u, A.shape[:1], acc),
+        _empty_where(initial_state is not None, u, state, acc),
+    )
 
 
 @torch.library.register_fake("simba::influence_scores")
@@ -47,6 +73,18 @@ def _(x, weight, bias=None, initial_state=None, cu_seqlens=None, silu=False):
     return x.new_empty(x.shape), x.new_empty(state)
 
 
+@torch.library.register_fake("simba::causal_conv1d_backward")
+def _(x, weight, bias, initial_state, cu_seqlens, silu, grad_out, grad_last_state=None):
+    acc = _accumulate_type(x.dtype)
+    state = (_sequences(x.shape[0], cu_seqlens), x.shape[2], weight.shape[1] - 1)
+    return (
+        x.new_empty(x.shape),
+        x.new_empty(weight.shape, dtype=acc),
+        _empty_where(bias is not None, x, weight.shape[:1], acc),
+        _empty_where(initial_state is not None, x, state, x.dtype),
+    )
+
+
 @torch.library.register_fake("simba::add_norm")
 def _(x, residual, weight, bias=None, indices=None, eps=1e-5, residual_in_fp32=False):
     rows = x.shape[1] if indices is None else indices.shape[1]
@@ -56,10 +94,29 @@ def _(x, residual, weight, bias=None, indices=None, eps=1e-5, residual_in_fp32=F
     return x.new_empty(shape), x.new_empty(shape, dtype=dtype)
 
 
+@torch.library.register_fake("simba::add_norm_backward")
+def _(
+    new_residual, weight, bias, indices, eps, grad_normed, grad_new_residual, has_residual, length
+):  # fmt: skip
+    batch, kept, channels = grad_normed.shape
+    acc, source = _accumulate_type(grad_normed.dtype), (batch, length, channels)
+    return (
+        grad_normed.new_empty((batch, kept, channels) if has_residual else source),
+        _empty_where(has_residual, new_residual, source, new_residual.dtype),
+        grad_normed.new_empty(weight.shape, dtype=acc),
+        _empty_where(bias is not None, grad_normed, weight.shape, acc),
+    )
+
+
 @torch.library.register_fake("simba::gate")
 def _(y, z, indices=None):
     rows = y.shape[1] if indices is None else indices.shape[1]
     return y.new_empty((y.shape[0], rows, y.shape[2]))
+
+
+@torch.library.register_fake("simba::gate_backward")
+def _(y, z, indices, grad_out):
+    return y.new_empty(y.shape), y.new_empty(y.shape)
 
 
 @torch.library.register_fake("simba::selective_state_update")
@@ -95,7 +152,10 @@ def _register_raising_backward(name: str) -> None:
 
 
 # Not select_tokens: its results are integers, which carry no gradient.
-for _name in ("selective_scan", "influence_scores", "causal_conv1d", "add_norm", "gate", "gemv"):
+for _name in (
+    "influence_scores", "gemv", "selective_scan_backward", "causal_conv1d_backward",
+    "add_norm_backward", "gate_backward",
+):  # fmt: skip
     _register_raising_backward(_name)
 
 

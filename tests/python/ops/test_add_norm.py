@@ -4,36 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from op_support import DTYPES, accumulate_type, assert_within, strided
+from op_support import DTYPES, accumulate_type, assert_within
+from row_inputs import norm_inputs
 
 from simba_ssm import ops, reference
 
 EPS = 1e-5
-
-
-def norm_inputs(
-    *, device, batch=2, length=9, channels=64, dtype=torch.float32, residual="same", bias=False,
-    indices=False, view=False, mean=0.0, scale=1.0,
-):  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-
-    def data(rows, kind):
-        values = scale * torch.randn(batch, rows, channels, generator=generator) + mean
-        values = values.to(kind).to(device)
-        return strided(values) if view else values
-
-    kept = max(length - 2, 0) if indices else length
-    acc = accumulate_type(dtype)
-    inputs = {"x": data(kept if residual else length, dtype), "residual": None}
-    if residual:
-        inputs["residual"] = data(length, dtype if residual == "same" else acc)
-    inputs["weight"] = torch.randn(channels, generator=generator).to(acc).to(device)
-    if bias:
-        inputs["bias"] = torch.randn(channels, generator=generator).to(acc).to(device)
-    if indices:
-        picked = [torch.randperm(length, generator=generator)[:kept] for _ in range(batch)]
-        inputs["indices"] = torch.stack(picked).to(device)
-    return inputs
 
 
 ROWS = [

@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from op_support import DTYPES, accumulate_type, assert_within, cu_seqlens, strided
+from op_support import DTYPES, assert_within
+from row_inputs import conv_inputs
 
 from simba_ssm import ops, reference
-
-
-def conv_inputs(
-    *, device, batch=2, length=63, channels=24, width=4, dtype=torch.float32, lengths=None,
-    initial=False, view=False, bias=True,
-):  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    if lengths is not None:
-        batch, length = 1, sum(lengths)
-    acc = accumulate_type(dtype)
-    x = torch.randn(batch, length, channels, generator=generator).to(dtype).to(device)
-    weight = torch.randn(channels, width, generator=generator).to(acc).to(device)
-    inputs = {"x": strided(x) if view else x, "weight": weight}
-    if bias:
-        inputs["bias"] = torch.randn(channels, generator=generator).to(acc).to(device)
-    if initial:
-        sequences = batch if lengths is None else len(lengths)
-        state = torch.randn(sequences, channels, width - 1, generator=generator)
-        inputs["initial_state"] = state.to(dtype).to(device)
-    if lengths is not None:
-        inputs["cu_seqlens"] = cu_seqlens(lengths, device)
-    return inputs
 
 
 ROWS = [

@@ -29,6 +29,13 @@ def calls(device):
         "selective_state_update": step,
         "gemv": {"x": step["u"], "weight": inputs["z"][0]},
         "ssm_step": ssm_step,
+        "selective_scan_backward": inputs
+        | {"grad_out": x, "grad_last_state": inputs["initial_state"]},
+        "causal_conv1d_backward": {"x": x[:1], "weight": weight, "cu_seqlens": bounds}
+        | {"grad_out": x[:1], "bias": inputs["D"]},
+        "gate_backward": {"y": x, "z": inputs["z"], "indices": indices, "grad_out": x[:, :3]},
+        "add_norm_backward": {"grad_normed": x, "new_residual": inputs["z"]}
+        | {"weight": inputs["D"], "grad_new_residual": x},
     }
 
 
@@ -49,7 +56,7 @@ def test_results_are_on_the_arguments_device(device):
     for op, arguments in calls(device).items():
         outs = getattr(ops, op)(**arguments)
         for out in outs if isinstance(outs, tuple) else (outs,):
-            assert out.device.type == device
+            assert out is None or out.device.type == device
 
 
 @pytest.mark.parametrize("device", ["cuda"])
@@ -73,4 +80,36 @@ def test_pruning_is_one_cuda_graph(device):
     inputs["u"].copy_(torch.randn_like(inputs["u"]))
     graph.replay()
     for actual, expected in zip(captured, prune(), strict=True):
+        assert torch.equal(actual, expected)
+
+
+@pytest.mark.parametrize("device", ["cuda"])
+def test_training_is_one_cuda_graph(device):
+    """Nor does any gradient wait for the device."""
+    inputs = scan_inputs(device=device, lengths=[40, 0, 90], initial=True)
+    kept = torch.arange(0, 130, 2, device=device)[None]
+    grad = torch.randn_like(inputs["u"])
+
+    def gradients():
+        scan = ops.selective_scan_backward(**inputs, delta_softplus=True, grad_out=grad)
+        gate = ops.gate_backward(inputs["u"], inputs["z"], kept, grad_out=grad[:, ::2])
+        conv = ops.causal_conv1d_backward(
+            inputs["u"], inputs["A"][:, :4].contiguous(), cu_seqlens=inputs["cu_seqlens"],
+            silu=True, grad_out=grad,
+        )  # fmt: skip
+        norm = ops.add_norm_backward(
+            inputs["u"][:, ::2], inputs["D"], indices=kept, grad_normed=grad[:, ::2], length=130
+        )
+        return [one for group in (scan, gate, conv, norm) for one in group if one is not None]
+
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        gradients()
+    side.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = gradients()
+    grad.copy_(torch.randn_like(grad))
+    graph.replay()
+    for actual, expected in zip(captured, gradients(), strict=True):
         assert torch.equal(actual, expected)

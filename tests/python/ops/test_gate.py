@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from op_support import DTYPES, assert_within, strided
+from op_support import DTYPES, assert_within
+from row_inputs import gate_inputs
 
 from simba_ssm import ops, reference
-
-
-def gate_inputs(
-    *, device, batch=2, length=9, channels=64, dtype=torch.float32, indices=False, view=False,
-    scale=1.0,
-):  # fmt: skip
-    generator = torch.Generator().manual_seed(0)
-    inputs = {}
-    for name in ("y", "z"):
-        values = torch.randn(batch, length, channels, generator=generator)
-        values = (scale * values if name == "z" else values).to(dtype).to(device)
-        inputs[name] = strided(values) if view else values
-    if indices:
-        kept = max(length - 2, 0)
-        picked = [torch.randperm(length, generator=generator)[:kept] for _ in range(batch)]
-        inputs["indices"] = torch.stack(picked).to(device)
-    return inputs
 
 
 ROWS = [

@@ -77,3 +77,44 @@ def test_conv_norm_and_gate(dim, far, storage, device):
         lambda t: ops.gate(x, t, indices),
     ):
         assert torch.equal(call(spread_x), call(x))
+
+
+def assert_gradients_same(actual, want, far):
+    for one, other in zip(actual, want, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and (far == ALIGNED or not one.is_cuda):
+            assert torch.equal(one, other)
+        elif one is not None:
+            torch.testing.assert_close(one, other, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["u", "delta", "B", "C", "z", "grad_out"])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_scan_gradients(name, dim, far, storage, device):
+    batch, length = (2, 5) if dim == 0 else (1, 2)
+    inputs = scan_inputs(device=device, batch=batch, length=length, dtype=torch.float16)
+    inputs["grad_out"] = inputs["z"].flip(1).contiguous()
+    expected = ops.selective_scan_backward(**inputs, delta_softplus=True)
+    inputs[name] = spread(inputs[name], storage, dim, far)
+    actual = ops.selective_scan_backward(**inputs, delta_softplus=True)
+    assert_gradients_same(actual, expected, far)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_conv_norm_and_gate_gradients(dim, far, storage, device):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 2, 24, generator=generator).half().to(device)
+    x = x if dim == 0 else x[:1]
+    spread_x = spread(x, storage, dim, far)
+    ones, taps = torch.ones(24, device=device), torch.ones(24, 3, device=device)
+    for call in (
+        lambda t: ops.causal_conv1d_backward(t, taps, silu=True, grad_out=x),
+        lambda t: ops.causal_conv1d_backward(x, taps, silu=True, grad_out=t),
+        lambda t: ops.add_norm_backward(t, ones, grad_normed=x),
+        lambda t: ops.add_norm_backward(x, ones, grad_normed=t),
+        lambda t: ops.add_norm_backward(x, ones, grad_normed=x, grad_new_residual=t),
+        lambda t: ops.gate_backward(t, x, grad_out=x),
+        lambda t: ops.gate_backward(x, t, grad_out=x),
+        lambda t: ops.gate_backward(x, x, grad_out=t),
+    ):
+        assert_gradients_same(call(spread_x), call(x), far)

@@ -1,4 +1,4 @@
-"""What torch knows of the operators: schemas, fakes, tracing, and that none has a gradient."""
+"""What torch knows of the operators: schemas, fakes, tracing, and which have no gradient."""
 
 from __future__ import annotations
 
@@ -96,6 +96,25 @@ def indices(device):
     return torch.tensor([[1, 0]], device=device)
 
 
+def backward(call):
+    """The operator NAME_backward for a call of NAME, with gradients of ones."""
+    op, arguments = call
+    outs = op(**arguments)
+    grads = [torch.ones_like(out) for out in (outs if isinstance(outs, tuple) else (outs,))]
+    name = op.name().removeprefix("simba::").removesuffix(".default")
+    if name == "add_norm":
+        source = arguments["x"] if arguments["residual"] is None else arguments["residual"]
+        given = {"new_residual": outs[1], "weight": arguments["weight"], "bias": None}
+        given |= {"indices": arguments.get("indices"), "eps": 1e-5}
+        given |= {"grad_normed": grads[0], "grad_new_residual": grads[1]}
+        given |= {"has_residual": arguments["residual"] is not None, "length": source.shape[1]}
+        return torch.ops.simba.add_norm_backward.default, given
+    given = {argument.name: arguments.get(argument.name) for argument in op._schema.arguments}
+    given |= {name: bool(given[name]) for name in ("silu", "delta_softplus") if name in given}
+    given |= dict(zip(("grad_out", "grad_last_state"), grads, strict=False))
+    return getattr(torch.ops.simba, name + "_backward").default, given
+
+
 CALLS = {
     "selective_scan": scan,
     "selective_scan, packed": lambda device: scan(device, lengths=LENGTHS, initial=True),
@@ -134,10 +153,29 @@ def test_opcheck(name, device):
     torch.library.opcheck(op, (), arguments)
 
 
-WITHOUT_CHANGE = ["selective_scan", "influence_scores", "causal_conv1d", "gate", "gemv"]
+DIFFERENTIABLE = {
+    name: call
+    for name, call in CALLS.items()
+    if name.split(",")[0] in ("selective_scan", "causal_conv1d", "add_norm", "gate")
+}
 
 
-@pytest.mark.parametrize("name", WITHOUT_CHANGE)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_opcheck_of_backward(name, device):
+    op, arguments = backward(DIFFERENTIABLE[name](device))
+    torch.library.opcheck(op, (), arguments)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_opcheck_with_gradients(name, device):
+    op, arguments = DIFFERENTIABLE[name](device)
+    for argument in arguments.values():
+        if isinstance(argument, torch.Tensor) and argument.is_floating_point():
+            argument.requires_grad_()
+    torch.library.opcheck(op, (), arguments)
+
+
+@pytest.mark.parametrize("name", ["influence_scores", "gemv"])
 def test_no_gradient(name, device):
     op, arguments = CALLS[name](device)
     first = next(iter(arguments))
@@ -145,15 +183,6 @@ def test_no_gradient(name, device):
     outs = op(**arguments)
     for out in outs if isinstance(outs, tuple) else (outs,):
         with pytest.raises(NotImplementedError, match=f"simba::{name} has no gradient"):
-            out.sum().backward(retain_graph=True)
-
-
-@pytest.mark.parametrize("argument", ["x", "residual", "weight"])
-def test_add_norm_has_no_gradient(argument, device):
-    op, arguments = norm(device, residual=torch.randn(1, 2, 6, device=device))
-    arguments[argument] = arguments[argument].requires_grad_()
-    for out in op(**arguments):
-        with pytest.raises(NotImplementedError, match="simba::add_norm has no gradient"):
             out.sum().backward(retain_graph=True)
 
 
