@@ -13,7 +13,7 @@ from simba_ssm._library import load_ops_library
 load_ops_library()
 
 # After the library: ops registers what Python adds to its operators.
-from simba_ssm import ops, reference  # noqa: E402
+from simba_ssm import modeling, ops, reference  # noqa: E402
 from simba_ssm.pretrained import Simba  # noqa: E402
 
-__all__ = ["Simba", "ops", "reference"]
+__all__ = ["Simba", "modeling", "ops", "reference"]

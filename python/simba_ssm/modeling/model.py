@@ -1,0 +1,303 @@
+"""SimbaForCausalLM: Mamba-1 whose context is pruned layer by layer (arXiv 2505.20698).
+
+Letters in shapes: B batch, L length, S sequences (B where unpacked), R tokens of all of them, D
+d_inner, N d_state, V rows of the vocabulary. Tokens come as a batch (B, L) of equal lengths, or
+packed end to end as (1, R) with ``cu_seqlens``: S + 1 bounds, an int32 tensor or integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from simba_ssm import ops
+from simba_ssm.modeling.config import SimbaConfig
+from simba_ssm.modeling.criteria import SsmInputs, select
+from simba_ssm.modeling.initialise import initialise
+from simba_ssm.modeling.packing import IGNORED, Packing, Split
+from simba_ssm.modeling.pruning import Pruning
+from simba_ssm.modeling.schedule import tokens_per_layer
+
+Bounds = Tensor | Sequence[int]
+Kept = Sequence[Tensor | None]
+
+
+class LayerState(NamedTuple):
+    """What a layer remembers of S sequences; None stands for zeros."""
+
+    ssm: Tensor | None  # (S, D, N), float32 or wider
+    conv: Tensor | None  # (S, D, d_conv - 1), the newest inputs of the convolution, oldest first
+
+
+class CausalLMOutput(NamedTuple):
+    loss: Tensor | None  # mean negative log-likelihood of the labels, in nats
+    logits: Tensor  # float32 or wider
+
+
+@dataclass
+class Tokens:
+    """The tokens between two layers. The residual stream is residual[rows] + hidden."""
+
+    hidden: Tensor  # (B, K, d_model)
+    residual: Tensor | None
+    rows: Tensor | None  # (B, K): which rows of residual are still there; None: all
+    packing: Packing
+
+
+class SimbaMixer(nn.Module):
+    """Parameters of a Mamba-1 mixer, under Mamba's names."""
+
+    def __init__(self, config: SimbaConfig) -> None:
+        super().__init__()
+        D, N, rank = config.d_inner, config.d_state, config.dt_rank
+        bias = config.projection_bias
+        self.in_proj = nn.Linear(config.d_model, 2 * D, bias=bias)
+        self.conv1d = nn.Conv1d(D, D, config.d_conv, groups=D, bias=config.conv_bias)
+        self.x_proj = nn.Linear(D, rank + 2 * N, bias=False)
+        self.dt_proj = nn.Linear(rank, D)
+        self.A_log = nn.Parameter(torch.empty(D, N))
+        self.D = nn.Parameter(torch.empty(D))
+        self.out_proj = nn.Linear(D, config.d_model, bias=bias)
+        # Mamba's own mark, which set-ups of optimisers look for.
+        self.A_log._no_weight_decay = self.D._no_weight_decay = True
+
+
+class SimbaBlock(nn.Module):
+    """One layer, cut where pruning needs it: what goes into the scan, the scan, what comes out for
+    the tokens that are kept.
+    """
+
+    def __init__(self, config: SimbaConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.norm = make_norm(config)
+        self.mixer = SimbaMixer(config)
+
+    def project(self, tokens: Tokens, conv: Tensor | None) -> tuple[SsmInputs, Tensor, Tensor]:
+        """The scan's inputs, the residual stream, and the convolution's state after the tokens."""
+        mixer, packing = self.mixer, tokens.packing
+        normed, residual = add_norm(self.norm, tokens, self.config)
+        x, z = mixer.in_proj(normed).chunk(2, dim=-1)
+        u, conv = ops.causal_conv1d(
+            x, mixer.conv1d.weight.squeeze(1), mixer.conv1d.bias, conv, packing.cu_seqlens, silu=True
+        )
+        sizes = [self.config.dt_rank, self.config.d_state, self.config.d_state]
+        dt, B, C = mixer.x_proj(u).split(sizes, dim=-1)
+        # The bias of dt_proj is added inside the scan.
+        delta = F.linear(dt, mixer.dt_proj.weight)
+        A_log = mixer.A_log
+        A = -torch.exp(A_log if A_log.dtype == torch.float64 else A_log.float())
+        return SsmInputs(u, delta, A, B, C, mixer.D, z, mixer.dt_proj.bias, packing), residual, conv
+
+    def scan(self, ssm: SsmInputs, state: Tensor | None, gated: bool) -> tuple[Tensor, Tensor]:
+        """y (B, L, D) of all tokens, gated on request, and the state after them."""
+        return ops.selective_scan(
+            ssm.u, ssm.delta, ssm.A, ssm.B, ssm.C, ssm.D, ssm.z if gated else None,
+            ssm.delta_bias, state, ssm.packing.cu_seqlens, delta_softplus=True,
+        )  # fmt: skip
+
+    def emit(
+        self, y: Tensor, ssm: SsmInputs, residual: Tensor, rows: Tensor | None, packing: Packing
+    ) -> Tokens:
+        """Gate and out_proj of the rows that go on alone; the others' outputs are never read."""
+        gated = y if rows is None else ops.gate(y, ssm.z, rows)
+        return Tokens(self.mixer.out_proj(gated), residual, rows, packing)
+
+
+def make_norm(config: SimbaConfig) -> nn.Module:
+    kind = nn.RMSNorm if config.rms_norm else nn.LayerNorm
+    return kind(config.d_model, eps=config.norm_epsilon)
+
+
+def add_norm(norm: nn.Module, tokens: Tokens, config: SimbaConfig) -> tuple[Tensor, Tensor]:
+    return ops.add_norm(
+        tokens.hidden, tokens.residual, norm.weight, getattr(norm, "bias", None), tokens.rows,
+        config.norm_epsilon, config.residual_in_fp32,
+    )  # fmt: skip
+
+
+class SimbaBackbone(nn.Module):
+    def __init__(self, config: SimbaConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(SimbaBlock(config) for _ in range(config.n_layer))
+        self.norm_f = make_norm(config)
+
+
+class SimbaForCausalLM(nn.Module):
+    """A Mamba-1 language model; parameters have the names of the state-spaces checkpoints.
+
+    Fresh parameters follow Mamba's own initialisation. Under torch.autocast the products, and with
+    them what the operators read and write, have the autocast type; the states of the scan and
+    (residual_in_fp32) the residual stream stay float32.
+
+    Args:
+        config: sizes and switches.
+        pruning: the criterion, schedule and their options of every pruned pass; its retention is
+            what ``prefill`` and ``generate`` take where none is given.
+    """
+
+    def __init__(self, config: SimbaConfig, pruning: Pruning | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.pruning = pruning or Pruning()
+        self.backbone = SimbaBackbone(config)
+        self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
+        initialise(self)
+        if config.tie_embeddings:
+            self.lm_head.weight = self.backbone.embedding.weight
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        retention: float | str | None = None,
+        *,
+        context: int | Sequence[int] | None = None,
+        cu_seqlens: Bounds | None = None,
+        kept: Kept | None = None,
+    ) -> CausalLMOutput:
+        """Logits, and the loss of the labels where they are given.
+
+        Labels have the shape of input_ids and are usually input_ids themselves: the logits after
+        token t are scored on label t + 1, -100 is ignored, and no sequence's first token is scored.
+
+        Without retention every layer reads every token: logits (B, L, V).
+
+        With retention, the first ``context`` tokens of every sequence are its context. Layer by layer
+        it is pruned with respect to its own last token, so no scored token takes part in selection.
+        What follows, the continuation, is read densely from the states that the context left, and
+        only its labels count. Logits (B, 1 + L - context, V): after the last context token and after
+        each of the continuation; packed, each sequence's are side by side: (1, S + R - contexts, V).
+        Gradients reach the context in two ways: a layer's states depend on all tokens that entered
+        the layer, and tokens kept carry theirs on from the layer below. Selection has no gradient.
+
+        Args:
+            input_ids: (B, L), or packed (1, R) with cu_seqlens.
+            labels: as input_ids.
+            retention: share of the context's tokens at the last layer, in (0, 1]; None: dense.
+            context: tokens of the context, at least 1; for packed sequences also one count each.
+            cu_seqlens: bounds of packed sequences; a list spares a GPU the wait for its values.
+            kept: kept tokens as in ``prefill``.
+        """
+        packing = Packing.of(input_ids, cu_seqlens)
+        if retention is None:
+            if context is not None or kept is not None:
+                raise ValueError("retention: expected a number beside context or kept, got None")
+            tokens, _ = self._read(input_ids, packing)
+            logits = self._logits(tokens)
+            targets = None if labels is None else packing.targets(labels)
+        else:
+            split = Split.of(input_ids, packing, context)
+            head, tail = split.cut(input_ids)
+            states, last = self._prefill(head, split.head, retention, kept)
+            tokens, _ = self._read(tail, split.tail, states)
+            logits = split.join(last, self._logits(tokens))
+            targets = None if labels is None else split.targets(labels)
+        return CausalLMOutput(None if targets is None else mean_nll(logits, targets), logits)
+
+    def prefill(
+        self,
+        input_ids: Tensor,
+        retention: float | str | None = None,
+        *,
+        cu_seqlens: Bounds | None = None,
+        kept: Kept | None = None,
+    ) -> tuple[list[LayerState], Tensor]:
+        """Reads contexts, pruned layer by layer: their states, and the logits (S, V) after each.
+
+        Args:
+            input_ids: (B, L), or packed (1, R) with cu_seqlens; no context may be empty.
+            retention: as in ``forward``; None takes that of ``pruning``.
+            kept: instead of the criterion's choice: for each layer the indices, within what it
+                reads, of the tokens that go on: (B, K), or flat (1, sum of K) where packed. Layers
+                that drop nothing, and the last, need none.
+        """
+        packing = Packing.of(input_ids, cu_seqlens)
+        retention = self.pruning.retention if retention is None else retention
+        return self._prefill(input_ids, packing, retention, kept)
+
+    def extend(
+        self,
+        states: Sequence[LayerState],
+        input_ids: Tensor,
+        *,
+        cu_seqlens: Bounds | None = None,
+    ) -> tuple[Tensor, list[LayerState]]:
+        """Reads more tokens of the same S sequences densely; ``states`` are left as they are.
+
+        Returns the logits after every token, (B, L, V), and the states after the last.
+        """
+        tokens, after = self._read(input_ids, Packing.of(input_ids, cu_seqlens), states)
+        return self._logits(tokens), after
+
+    def _prefill(
+        self, ids: Tensor, packing: Packing, retention: float | str, kept: Kept | None
+    ) -> tuple[list[LayerState], Tensor]:
+        packing = packing.on_host()
+        lengths = [ids.shape[1]] if packing.lengths is None else packing.lengths
+        if min(lengths, default=1) < 1:
+            raise ValueError("input_ids: expected contexts of at least 1 token, got an empty one")
+        n_layer, schedule = self.config.n_layer, self.pruning.schedule
+        # What goes on from each layer; from the last, the token that is read.
+        each = [tokens_per_layer(n, n_layer, retention, schedule)[1:] + [1] for n in lengths]
+        keep = each[0] if packing.lengths is None else list(zip(*each, strict=True))
+        tokens, states = self._read(ids, packing, keep=keep, kept=kept)
+        return states, self._logits(tokens).flatten(0, 1)
+
+    def _read(
+        self,
+        ids: Tensor,
+        packing: Packing,
+        states: Sequence[LayerState] | None = None,
+        keep: Sequence[int | tuple[int, ...]] | None = None,
+        kept: Kept | None = None,
+    ) -> tuple[Tokens, list[LayerState]]:
+        """The tokens through all layers, ``keep`` of them going on from each (None: all)."""
+        after = []
+        tokens = Tokens(self.backbone.embedding(ids), None, None, packing)
+        for number, layer in enumerate(self.backbone.layers):
+            state = LayerState(None, None) if states is None else states[number]
+            ssm, residual, conv = layer.project(tokens, state.conv)
+            if keep is None:
+                rows, packing = None, ssm.packing
+            else:
+                rows, packing = self._select(ssm, number, keep[number], kept)
+            y, last_state = layer.scan(ssm, state.ssm, gated=rows is None)
+            tokens = layer.emit(y, ssm, residual, rows, packing)
+            after.append(LayerState(last_state, conv))
+        return tokens, after
+
+    def _select(
+        self, ssm: SsmInputs, layer: int, keep: int | tuple[int, ...], kept: Kept | None
+    ) -> tuple[Tensor | None, Packing]:
+        """The rows that go on from a layer (None: all), and their packing."""
+        packed = ssm.packing.lengths is not None
+        if keep == (ssm.packing.lengths if packed else ssm.u.shape[1]):
+            return None, ssm.packing
+        after = Packing.packed(keep, ssm.u.device) if packed else ssm.packing
+        if layer + 1 == self.config.n_layer:
+            return ssm.packing.last_rows(ssm.u), after
+        if kept is None:
+            return select(ssm, keep, layer, self.pruning), after
+        expected = (1, sum(keep)) if packed else (ssm.u.shape[0], keep)
+        rows = kept[layer] if layer < len(kept) else None
+        if rows is None or rows.shape != expected:
+            got = None if rows is None else tuple(rows.shape)
+            raise ValueError(f"kept: layer {layer}: expected indices {expected}, got {got}")
+        return rows, after
+
+    def _logits(self, tokens: Tokens) -> Tensor:
+        normed, _ = add_norm(self.backbone.norm_f, tokens, self.config)
+        logits = self.lm_head(normed)
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def mean_nll(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean negative log-likelihood of the targets that are not ignored, in nats."""
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
