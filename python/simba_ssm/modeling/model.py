@@ -25,6 +25,7 @@ from simba_ssm.modeling.schedule import tokens_per_layer
 
 Bounds = Tensor | Sequence[int]
 Kept = Sequence[Tensor | None]
+Retention = float | str | Sequence[float | str]
 
 
 class LayerState(NamedTuple):
@@ -156,7 +157,7 @@ class SimbaForCausalLM(nn.Module):
         self,
         input_ids: Tensor,
         labels: Tensor | None = None,
-        retention: float | str | None = None,
+        retention: Retention | None = None,
         *,
         context: int | Sequence[int] | None = None,
         cu_seqlens: Bounds | None = None,
@@ -180,7 +181,8 @@ class SimbaForCausalLM(nn.Module):
         Args:
             input_ids: (B, L), or packed (1, R) with cu_seqlens.
             labels: as input_ids.
-            retention: share of the context's tokens at the last layer, in (0, 1]; None: dense.
+            retention: share of the context's tokens at the last layer, in (0, 1]; None: dense. For
+                packed sequences also one share each.
             context: tokens of the context, at least 1; for packed sequences also one count each.
             cu_seqlens: bounds of packed sequences; a list spares a GPU the wait for its values.
             kept: kept tokens as in ``prefill``.
@@ -204,7 +206,7 @@ class SimbaForCausalLM(nn.Module):
     def prefill(
         self,
         input_ids: Tensor,
-        retention: float | str | None = None,
+        retention: Retention | None = None,
         *,
         cu_seqlens: Bounds | None = None,
         kept: Kept | None = None,
@@ -237,15 +239,24 @@ class SimbaForCausalLM(nn.Module):
         return self._logits(tokens), after
 
     def _prefill(
-        self, ids: Tensor, packing: Packing, retention: float | str, kept: Kept | None
+        self, ids: Tensor, packing: Packing, retention: Retention, kept: Kept | None
     ) -> tuple[list[LayerState], Tensor]:
         packing = packing.on_host()
         lengths = [ids.shape[1]] if packing.lengths is None else packing.lengths
         if min(lengths, default=1) < 1:
             raise ValueError("input_ids: expected contexts of at least 1 token, got an empty one")
         n_layer, schedule = self.config.n_layer, self.pruning.schedule
+        one = isinstance(retention, (float, int, str))
+        retentions = [retention] * len(lengths) if one else list(retention)
+        if len(retentions) != len(lengths):
+            raise ValueError(
+                f"retention: expected one number, or {len(lengths)}, got {len(retentions)}"
+            )
         # What goes on from each layer; from the last, the token that is read.
-        each = [tokens_per_layer(n, n_layer, retention, schedule)[1:] + [1] for n in lengths]
+        each = [
+            tokens_per_layer(n, n_layer, r, schedule)[1:] + [1]
+            for n, r in zip(lengths, retentions, strict=True)
+        ]
         keep = each[0] if packing.lengths is None else list(zip(*each, strict=True))
         tokens, states = self._read(ids, packing, keep=keep, kept=kept)
         return states, self._logits(tokens).flatten(0, 1)
