@@ -3,8 +3,17 @@
 The same weights and numbers as the C++ model (``simba_ssm.Simba``), which it decodes with.
 """
 
+from simba_ssm.modeling.block import LayerState
 from simba_ssm.modeling.config import SimbaConfig
-from simba_ssm.modeling.model import CausalLMOutput, LayerState, SimbaForCausalLM
+from simba_ssm.modeling.hugging_face import sparsify
+from simba_ssm.modeling.model import CausalLMOutput, SimbaForCausalLM
 from simba_ssm.modeling.pruning import Pruning
 
-__all__ = ["CausalLMOutput", "LayerState", "Pruning", "SimbaConfig", "SimbaForCausalLM"]
+__all__ = [
+    "CausalLMOutput",
+    "LayerState",
+    "Pruning",
+    "SimbaConfig",
+    "SimbaForCausalLM",
+    "sparsify",
+]

@@ -7,17 +7,19 @@ packed end to end as (1, R) with ``cu_seqlens``: S + 1 bounds, an int32 tensor o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simba_ssm import ops
+from simba_ssm.modeling import checkpoint
+from simba_ssm.modeling.block import LayerState, SimbaBlock, Tokens, add_norm, make_norm
 from simba_ssm.modeling.config import SimbaConfig
 from simba_ssm.modeling.criteria import SsmInputs, select
+from simba_ssm.modeling.generation import as_simba
 from simba_ssm.modeling.initialise import initialise
 from simba_ssm.modeling.packing import IGNORED, Packing, Split
 from simba_ssm.modeling.pruning import Pruning
@@ -28,98 +30,9 @@ Kept = Sequence[Tensor | None]
 Retention = float | str | Sequence[float | str]
 
 
-class LayerState(NamedTuple):
-    """What a layer remembers of S sequences; None stands for zeros."""
-
-    ssm: Tensor | None  # (S, D, N), float32 or wider
-    conv: Tensor | None  # (S, D, d_conv - 1), the newest inputs of the convolution, oldest first
-
-
 class CausalLMOutput(NamedTuple):
     loss: Tensor | None  # mean negative log-likelihood of the labels, in nats
     logits: Tensor  # float32 or wider
-
-
-@dataclass
-class Tokens:
-    """The tokens between two layers. The residual stream is residual[rows] + hidden."""
-
-    hidden: Tensor  # (B, K, d_model)
-    residual: Tensor | None
-    rows: Tensor | None  # (B, K): which rows of residual are still there; None: all
-    packing: Packing
-
-
-class SimbaMixer(nn.Module):
-    """Parameters of a Mamba-1 mixer, under Mamba's names."""
-
-    def __init__(self, config: SimbaConfig) -> None:
-        super().__init__()
-        D, N, rank = config.d_inner, config.d_state, config.dt_rank
-        bias = config.projection_bias
-        self.in_proj = nn.Linear(config.d_model, 2 * D, bias=bias)
-        self.conv1d = nn.Conv1d(D, D, config.d_conv, groups=D, bias=config.conv_bias)
-        self.x_proj = nn.Linear(D, rank + 2 * N, bias=False)
-        self.dt_proj = nn.Linear(rank, D)
-        self.A_log = nn.Parameter(torch.empty(D, N))
-        self.D = nn.Parameter(torch.empty(D))
-        self.out_proj = nn.Linear(D, config.d_model, bias=bias)
-        # Mamba's own mark, which set-ups of optimisers look for.
-        self.A_log._no_weight_decay = self.D._no_weight_decay = True
-
-
-class SimbaBlock(nn.Module):
-    """One layer, cut where pruning needs it: what goes into the scan, the scan, what comes out for
-    the tokens that are kept.
-    """
-
-    def __init__(self, config: SimbaConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.norm = make_norm(config)
-        self.mixer = SimbaMixer(config)
-
-    def project(self, tokens: Tokens, conv: Tensor | None) -> tuple[SsmInputs, Tensor, Tensor]:
-        """The scan's inputs, the residual stream, and the convolution's state after the tokens."""
-        mixer, packing = self.mixer, tokens.packing
-        normed, residual = add_norm(self.norm, tokens, self.config)
-        x, z = mixer.in_proj(normed).chunk(2, dim=-1)
-        u, conv = ops.causal_conv1d(
-            x, mixer.conv1d.weight.squeeze(1), mixer.conv1d.bias, conv, packing.cu_seqlens, silu=True
-        )
-        sizes = [self.config.dt_rank, self.config.d_state, self.config.d_state]
-        dt, B, C = mixer.x_proj(u).split(sizes, dim=-1)
-        # The bias of dt_proj is added inside the scan.
-        delta = F.linear(dt, mixer.dt_proj.weight)
-        A_log = mixer.A_log
-        A = -torch.exp(A_log if A_log.dtype == torch.float64 else A_log.float())
-        return SsmInputs(u, delta, A, B, C, mixer.D, z, mixer.dt_proj.bias, packing), residual, conv
-
-    def scan(self, ssm: SsmInputs, state: Tensor | None, gated: bool) -> tuple[Tensor, Tensor]:
-        """y (B, L, D) of all tokens, gated on request, and the state after them."""
-        return ops.selective_scan(
-            ssm.u, ssm.delta, ssm.A, ssm.B, ssm.C, ssm.D, ssm.z if gated else None,
-            ssm.delta_bias, state, ssm.packing.cu_seqlens, delta_softplus=True,
-        )  # fmt: skip
-
-    def emit(
-        self, y: Tensor, ssm: SsmInputs, residual: Tensor, rows: Tensor | None, packing: Packing
-    ) -> Tokens:
-        """Gate and out_proj of the rows that go on alone; the others' outputs are never read."""
-        gated = y if rows is None else ops.gate(y, ssm.z, rows)
-        return Tokens(self.mixer.out_proj(gated), residual, rows, packing)
-
-
-def make_norm(config: SimbaConfig) -> nn.Module:
-    kind = nn.RMSNorm if config.rms_norm else nn.LayerNorm
-    return kind(config.d_model, eps=config.norm_epsilon)
-
-
-def add_norm(norm: nn.Module, tokens: Tokens, config: SimbaConfig) -> tuple[Tensor, Tensor]:
-    return ops.add_norm(
-        tokens.hidden, tokens.residual, norm.weight, getattr(norm, "bias", None), tokens.rows,
-        config.norm_epsilon, config.residual_in_fp32,
-    )  # fmt: skip
 
 
 class SimbaBackbone(nn.Module):
@@ -150,8 +63,57 @@ class SimbaForCausalLM(nn.Module):
         self.backbone = SimbaBackbone(config)
         self.lm_head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         initialise(self)
-        if config.tie_embeddings:
+        self._complete()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        *,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device = "cpu",
+        **pruning,
+    ) -> SimbaForCausalLM:
+        """A checkpoint folder, or a hub id that lies in the Hugging Face cache.
+
+        Both layouts are read, of state-spaces and of Hugging Face, from safetensors or .bin files.
+        Matrices come in dtype, None: as stored, vectors, convolutions and A in float32 or wider.
+        ``pruning``: the fields of Pruning. Raises ValueError on anything wrong with the folder.
+        """
+        folder = checkpoint.find_folder(path)
+        config, weights = checkpoint.read_config(folder), checkpoint.read_weights(folder)
+        weights = checkpoint.convert(weights, dtype)
+        return cls.from_weights(config, weights, Pruning(**pruning)).to(device).eval()
+
+    @classmethod
+    def from_weights(
+        cls, config: SimbaConfig, weights: dict[str, Tensor], pruning: Pruning | None = None
+    ) -> SimbaForCausalLM:
+        """Over the memory of tensors under this class's names; parameters are taken as they are.
+
+        Raises ValueError where a tensor is missing, or one too many, or of another shape.
+        """
+        with torch.device("meta"):
+            model = cls(config, pruning)
+        checkpoint.check_weights(model, weights)
+        model.load_state_dict(weights, strict=False, assign=True)
+        model._complete()
+        return model
+
+    def save_pretrained(self, folder: str | Path, *, layout: str = "huggingface") -> None:
+        """Writes config.json and the weights in their own types.
+
+        layout "huggingface": model.safetensors, which transformers' MambaForCausalLM.from_pretrained
+        loads. "state-spaces": pytorch_model.bin, for mamba_ssm.
+        """
+        checkpoint.write(folder, self.config, self.state_dict(), layout)
+
+    def _complete(self) -> None:
+        if self.config.tie_embeddings:
             self.lm_head.weight = self.backbone.embedding.weight
+        for layer in self.backbone.layers:
+            # Mamba's own mark, which set-ups of optimisers look for.
+            layer.mixer.A_log._no_weight_decay = layer.mixer.D._no_weight_decay = True
 
     def forward(
         self,
@@ -237,6 +199,19 @@ class SimbaForCausalLM(nn.Module):
         """
         tokens, after = self._read(input_ids, Packing.of(input_ids, cu_seqlens), states)
         return self._logits(tokens), after
+
+    def generate(self, ids: Tensor | Sequence[Sequence[int]], **options) -> list[list[int]]:
+        """New tokens after pruned contexts, decoded densely by the C++ model on the same weights.
+
+        Contexts come as (S, L) or as S lists of any lengths. Options and results are those of
+        ``simba_ssm.Simba.generate``: max_new_tokens, temperature, top_k, top_p, seed, stop_ids,
+        on_tokens, ...; pruning is this model's own.
+        """
+        return as_simba(self).generate(ids, **options)
+
+    def stream(self, ids: Tensor | Sequence[Sequence[int]], **options) -> Iterator[list[int]]:
+        """The steps of ``generate`` as they come: S ids each, -1 for sequences that have ended."""
+        return as_simba(self).stream(ids, **options)
 
     def _prefill(
         self, ids: Tensor, packing: Packing, retention: Retention, kept: Kept | None
