@@ -192,7 +192,7 @@ class _Run:
             retentions = draw_retentions(
                 config.sparse, config.seed, self._step, config.run.steps, len(windows.ids)
             )[mine]
-        return _Share(windows.ids[mine].to(place.device), retentions)
+        return _Share(windows.ids[mine], retentions)
 
     def _autocast(self) -> AbstractContextManager:
         enabled = self._config.run.precision == "bfloat16"

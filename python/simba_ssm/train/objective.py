@@ -56,12 +56,14 @@ class Objective(nn.Module):
     def forward(self, ids: Tensor, retentions: list[str]) -> tuple[Tensor, Tensor]:
         """The weighted sum of the terms' means, and the means (3) in the order of TERMS.
 
-        ids: (B, L + 1). retentions: one of each window, empty where nothing is read sparsely.
+        ids: (B, L + 1), on the CPU: where documents begin is asked there, and no GPU waited for.
+        retentions: one of each window, empty where nothing is read sparsely.
         """
-        zero = ids.new_zeros((), dtype=torch.float32)
-        dense = sparse = distillation = zero
+        bounds = None if self._reset_at is None else document_bounds(ids[:, :-1], self._reset_at)
+        ids = ids.to(self.model.lm_head.weight.device, non_blocking=True)
+        dense = sparse = distillation = torch.zeros((), device=ids.device)
         if self._loss.dense > 0:
-            dense = dense_loss(self.model, ids, self._reset_at)
+            dense = dense_loss(self.model, ids, bounds)
         if self._loss.reads_sparsely:
             scored = ids[:, -self._sparse.continuation :]
             logits = continuation_logits(self.model, ids, retentions, self._sparse)
@@ -95,10 +97,9 @@ def divergence(teacher: Tensor, student: Tensor, temperature: float = 1.0) -> Te
     return kl * temperature**2
 
 
-def dense_loss(model: SimbaForCausalLM, ids: Tensor, reset_at: int | None) -> Tensor:
-    """reset_at: states start anew at every such id, which begins a document; None: they run on."""
+def dense_loss(model: SimbaForCausalLM, ids: Tensor, bounds: list[int] | None = None) -> Tensor:
+    """bounds: where in the row of all inputs states start anew; None: at each window alone."""
     inputs, labels = ids[:, :-1], ids[:, 1:]
-    bounds = None if reset_at is None else document_bounds(inputs, reset_at)
     if bounds is None:
         return nll(model(inputs).logits, labels)
     packed = model(inputs.reshape(1, -1), cu_seqlens=bounds)
@@ -106,7 +107,9 @@ def dense_loss(model: SimbaForCausalLM, ids: Tensor, reset_at: int | None) -> Te
 
 
 def document_bounds(inputs: Tensor, start: int) -> list[int] | None:
-    """Where sequences begin in the row of all windows, and its end; None if only windows begin one."""
+    """Where windows and documents begin in the row of all inputs (B, L), and its end; None if no
+    document begins inside a window.
+    """
     begins = inputs == start
     begins[:, 0] = False
     if not begins.any():

@@ -82,13 +82,13 @@ def test_the_dense_term_is_next_token_prediction(ids: torch.Tensor) -> None:
 def test_states_start_anew_at_each_document(ids: torch.Tensor) -> None:
     model = make_model()
     ids[0, 5] = ids[0, 20] = ids[2, 33] = 0
-    whole = dense_loss(model, ids, reset_at=0)
+    whole = dense_loss(model, ids, document_bounds(ids[:, :-1], 0))
     parts = [ids[0, :6], ids[0, 5:21], ids[0, 20:], ids[1], ids[2]]
     sums = [
         F.cross_entropy(model(part[None, :-1]).logits[0], part[1:], reduction="sum") for part in parts
     ]
     torch.testing.assert_close(whole, sum(sums) / ids[:, 1:].numel())
-    assert not torch.isclose(whole, dense_loss(model, ids, reset_at=None))
+    assert not torch.isclose(whole, dense_loss(model, ids))
 
 
 def test_bounds_of_documents() -> None:
