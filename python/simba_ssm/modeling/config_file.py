@@ -90,6 +90,11 @@ def hugging_face_keys(config: SimbaConfig, dtype: str) -> Keys:
     """What transformers' MambaForCausalLM.from_pretrained reads; dtype is a torch type's name."""
     if not config.rms_norm:
         raise ValueError("rms_norm: expected True, as transformers' Mamba has no LayerNorm")
+    if config.d_inner % config.d_model != 0:
+        raise ValueError(
+            f"d_inner: expected a multiple of d_model ({config.d_model}), as transformers' Mamba has, "
+            f"got {config.d_inner}"
+        )
     return {
         "architectures": ["MambaForCausalLM"],
         "model_type": "mamba",
@@ -98,8 +103,7 @@ def hugging_face_keys(config: SimbaConfig, dtype: str) -> Keys:
         "vocab_size": config.vocab_size,
         "state_size": config.d_state,
         "conv_kernel": config.d_conv,
-        # transformers computes intermediate_size from it.
-        "expand": _expand(config),
+        "expand": config.d_inner // config.d_model,
         "intermediate_size": config.d_inner,
         "time_step_rank": config.dt_rank,
         "layer_norm_epsilon": config.norm_epsilon,
@@ -142,8 +146,6 @@ def state_spaces_keys(config: SimbaConfig) -> Keys:
 
 def _expand(config: SimbaConfig) -> float | int:
     """The factor whose product with d_model has d_inner as its integer part."""
-    if config.d_inner % config.d_model == 0:
-        return config.d_inner // config.d_model
     expand = config.d_inner / config.d_model
     # The quotient's rounding can lead below.
     return expand if int(expand * config.d_model) == config.d_inner else math.nextafter(expand, math.inf)

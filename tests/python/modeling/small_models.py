@@ -16,7 +16,7 @@ SIZES = {
     "vocab_size": 37,
     "d_state": 5,
     "d_conv": 3,
-    "d_inner": 40,
+    "d_inner": 48,
     "dt_rank": 7,
 }
 
