@@ -25,7 +25,11 @@ def use_reference() -> None:
     def gate(y, z, indices=None):
         return reference.gate(y, z, indices).to(y.dtype)
 
-    ops.selective_scan, ops.causal_conv1d, ops.add_norm, ops.gate = scan, conv, norm, gate
+    def under_autograd(fast, slow):
+        return lambda *a, **n: (slow if torch.is_grad_enabled() else fast)(*a, **n)
+
+    for name, slow in (("selective_scan", scan), ("causal_conv1d", conv), ("add_norm", norm), ("gate", gate)):
+        setattr(ops, name, under_autograd(getattr(ops, name), slow))
 
 
 if __name__ == "__main__":
