@@ -6,7 +6,6 @@ Letters in shapes: B batch, L length, K tokens kept, S sequences, D d_inner, N d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +17,16 @@ from simba_ssm.modeling.criteria import SsmInputs
 from simba_ssm.modeling.packing import Packing
 
 
-class LayerState(NamedTuple):
+@dataclass(frozen=True)
+class LayerState:
     """What a layer remembers of S sequences; None stands for zeros."""
 
     ssm: Tensor | None  # (S, D, N), float32 or wider
     conv: Tensor | None  # (S, D, d_conv - 1), the newest inputs of the convolution, oldest first
+
+
+# So that torch.export can take and give it.
+torch.export.register_dataclass(LayerState, serialized_type_name="simba_ssm.LayerState")
 
 
 @dataclass

@@ -8,8 +8,8 @@ packed end to end as (1, R) with ``cu_seqlens``: S + 1 bounds, an int32 tensor o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,9 +30,14 @@ Kept = Sequence[Tensor | None]
 Retention = float | str | Sequence[float | str]
 
 
-class CausalLMOutput(NamedTuple):
+@dataclass(frozen=True)
+class CausalLMOutput:
     loss: Tensor | None  # mean negative log-likelihood of the labels, in nats
     logits: Tensor  # float32 or wider
+
+
+# So that torch.export can give it.
+torch.export.register_dataclass(CausalLMOutput, serialized_type_name="simba_ssm.CausalLMOutput")
 
 
 class SimbaBackbone(nn.Module):
@@ -218,7 +223,7 @@ class SimbaForCausalLM(nn.Module):
     ) -> tuple[list[LayerState], Tensor]:
         packing = packing.on_host()
         lengths = [ids.shape[1]] if packing.lengths is None else packing.lengths
-        if min(lengths, default=1) < 1:
+        if any(length < 1 for length in lengths):
             raise ValueError("input_ids: expected contexts of at least 1 token, got an empty one")
         n_layer, schedule = self.config.n_layer, self.pruning.schedule
         one = isinstance(retention, (float, int, str))

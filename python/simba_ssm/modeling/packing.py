@@ -36,7 +36,8 @@ class Packing:
         if isinstance(cu_seqlens, Tensor):
             return cls(cu_seqlens.to(ids.device, torch.int32))
         lengths = _differences(cu_seqlens)
-        if cu_seqlens[0] != 0 or min(lengths, default=0) < 0 or cu_seqlens[-1] != ids.shape[1]:
+        falling = any(length < 0 for length in lengths)
+        if falling or cu_seqlens[0] != 0 or cu_seqlens[-1] != ids.shape[1]:
             raise ValueError(
                 f"cu_seqlens: expected rising bounds from 0 to {ids.shape[1]}, got "
                 f"{list(cu_seqlens)}"

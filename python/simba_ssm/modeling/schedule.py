@@ -12,7 +12,12 @@ def decimal(retention: float | str) -> tuple[int, int]:
 
     Raises ValueError outside (0, 1].
     """
-    text = retention if isinstance(retention, str) else format(retention, ".9f")
+    if isinstance(retention, str):
+        text = retention
+    else:
+        # Its digits make a float a constant to torch.compile, which else takes a second one for a
+        # symbol.
+        text = f"{float.fromhex(float(retention).hex()):.9f}"
     whole, _, decimals = text.partition(".")
     digits = whole + decimals
     if not (digits.isascii() and digits.isdigit()) or len(whole) > 9 or len(decimals) > 9:
