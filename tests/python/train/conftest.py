@@ -10,10 +10,7 @@ from checkpoints import story
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from differentiable import use_reference  # noqa: E402
 from tiny import PIECES  # noqa: E402
-
-use_reference()
 
 
 @pytest.fixture(scope="session")

@@ -111,11 +111,11 @@ def test_distillation_is_zero_where_teacher_and_student_are_one_dense_model(
     model, teacher = make_model(), make_model()
     term = objective(model, teacher, distillation=1.0)
     dense, _ = term(ids, ["1"] * 3)
-    assert abs(float(dense)) < 1e-12
+    assert abs(dense.item()) < 1e-12
     sparse, _ = term(ids, ["0.1"] * 3)
-    assert float(sparse) > 1e-6
+    assert sparse.item() > 1e-6
     other, _ = objective(model, make_model(seed=1), distillation=1.0)(ids, ["1"] * 3)
-    assert float(other) > 1e-3
+    assert other.item() > 1e-3
 
 
 def test_the_teacher_is_not_trained(ids: torch.Tensor) -> None:

@@ -61,8 +61,7 @@ def command(*arguments: object, processes: int = 1) -> list[str]:
     """python -m simba_ssm.train, of several processes under torchrun."""
     several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     start = several if processes > 1 else []
-    program = [str(Path(__file__).with_name("differentiable.py"))]
-    return [sys.executable, *start, *program, *map(str, arguments)]
+    return [sys.executable, *start, "-m", "simba_ssm.train", *map(str, arguments)]
 
 
 def train(*arguments: object, processes: int = 1) -> subprocess.CompletedProcess[str]:
