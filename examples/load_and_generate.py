@@ -37,4 +37,4 @@ written: list[int] = []
 sampling = {"temperature": 0.8, "top_p": 0.95, "seed": 1, "stop_ids": [tokenizer.eos_id()]}
 for [token] in model.stream([context], max_new_tokens=options.tokens, **sampling):
     written.append(token)
-print(f"... {tokenizer.decode(context[-12:])} |", tokenizer.decode(written))
+print("...", tokenizer.decode(context[-12:]), "[written from here:]", tokenizer.decode(written))

@@ -47,7 +47,8 @@ def test_load_and_generate(run):
     out = run("load_and_generate.py", "--tokens", "12")
     assert "2048, 1881, " in out and " 373, 205]" in out
     assert number(r"GFLOP, (\d+)% of dense", out) == 56
-    assert re.search(r"\n\.\.\. .+ \| .+", out)
+    _, written = out.split("[written from here:]")
+    assert len(written.split()) > 3
 
 
 def test_sparsify(run, tmp_path):
