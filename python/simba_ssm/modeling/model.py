@@ -237,7 +237,10 @@ class SimbaForCausalLM(nn.Module):
             tokens_per_layer(n, n_layer, r, schedule)[1:] + [1]
             for n, r in zip(lengths, retentions, strict=True)
         ]
-        keep = each[0] if packing.lengths is None else list(zip(*each, strict=True))
+        if packing.lengths is None:
+            keep = each[0]
+        else:
+            keep = Packing.packed(*zip(*each, strict=True), device=ids.device)
         tokens, states = self._read(ids, packing, keep=keep, kept=kept)
         return states, self._logits(tokens).flatten(0, 1)
 
@@ -246,7 +249,7 @@ class SimbaForCausalLM(nn.Module):
         ids: Tensor,
         packing: Packing,
         states: Sequence[LayerState] | None = None,
-        keep: Sequence[int | tuple[int, ...]] | None = None,
+        keep: Sequence[int | Packing] | None = None,
         kept: Kept | None = None,
     ) -> tuple[Tokens, list[LayerState]]:
         """The tokens through all layers, ``keep`` of them going on from each (None: all)."""
@@ -265,18 +268,21 @@ class SimbaForCausalLM(nn.Module):
         return tokens, after
 
     def _select(
-        self, ssm: SsmInputs, layer: int, keep: int | tuple[int, ...], kept: Kept | None
+        self, ssm: SsmInputs, layer: int, keep: int | Packing, kept: Kept | None
     ) -> tuple[Tensor | None, Packing]:
         """The rows that go on from a layer (None: all), and their packing."""
-        packed = ssm.packing.lengths is not None
-        if keep == (ssm.packing.lengths if packed else ssm.u.shape[1]):
-            return None, ssm.packing
-        after = Packing.packed(keep, ssm.u.device) if packed else ssm.packing
+        if isinstance(keep, Packing):
+            after, present, counts = keep, ssm.packing.lengths, keep.lengths
+            expected = (1, sum(counts))
+        else:
+            after, present, counts = ssm.packing, ssm.u.shape[1], keep
+            expected = (ssm.u.shape[0], keep)
+        if counts == present:
+            return None, after
         if layer + 1 == self.config.n_layer:
             return ssm.packing.last_rows(ssm.u), after
         if kept is None:
-            return select(ssm, keep, layer, self.pruning), after
-        expected = (1, sum(keep)) if packed else (ssm.u.shape[0], keep)
+            return select(ssm, counts, layer, self.pruning), after
         rows = kept[layer] if layer < len(kept) else None
         if rows is None or rows.shape != expected:
             got = None if rows is None else tuple(rows.shape)

@@ -42,12 +42,14 @@ class Packing:
                 f"cu_seqlens: expected rising bounds from 0 to {ids.shape[1]}, got "
                 f"{list(cu_seqlens)}"
             )
-        return cls.packed(lengths, ids.device)
+        return cls.packed(lengths, device=ids.device)[0]
 
     @classmethod
-    def packed(cls, lengths: Sequence[int], device: torch.device) -> Packing:
-        bounds = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=device)
-        return cls(bounds, tuple(lengths))
+    def packed(cls, *each: Sequence[int], device: torch.device) -> list[Packing]:
+        """Of lengths of the same number of sequences; one copy to the device serves all."""
+        bounds = [[0, *accumulate(lengths)] for lengths in each]
+        rows = torch.tensor(bounds, dtype=torch.int32, device=device)
+        return [cls(row, tuple(lengths)) for row, lengths in zip(rows, each, strict=True)]
 
     @property
     def is_packed(self) -> bool:
@@ -107,9 +109,7 @@ class Split:
         if not packed:
             return cls(packing, packing, counts[0])
         rests = [length - count for count, length in zip(counts, lengths, strict=True)]
-        return cls(
-            Packing.packed(counts, ids.device), Packing.packed(rests, ids.device), counts
-        )
+        return cls(*Packing.packed(counts, rests, device=ids.device), counts)
 
     def cut(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """The tokens of the contexts and of the continuations, laid out as ids."""
@@ -117,10 +117,10 @@ class Split:
             return ids[:, : self.contexts], ids[:, self.contexts :]
         heads, tails, begin = [], [], 0
         for context, rest in zip(self.contexts, self.tail.lengths, strict=True):
-            heads += range(begin, begin + context)
-            tails += range(begin + context, begin + context + rest)
+            heads.append((begin, begin + context))
+            tails.append((begin + context, begin + context + rest))
             begin += context + rest
-        return ids[:, heads], ids[:, tails]
+        return ids[:, _ranges(heads, ids.device)], ids[:, _ranges(tails, ids.device)]
 
     def join(self, last: Tensor, after: Tensor) -> Tensor:
         """Logits after the contexts (S, V) and after the continuations' tokens, by sequence."""
@@ -128,9 +128,9 @@ class Split:
             return torch.cat([last[:, None], after], dim=1)
         rows, begin = [], len(self.contexts)
         for s, rest in enumerate(self.tail.lengths):
-            rows += [s, *range(begin, begin + rest)]
+            rows += [(s, s + 1), (begin, begin + rest)]
             begin += rest
-        return torch.cat([last, after[0]])[None, rows]
+        return torch.cat([last, after[0]])[None, _ranges(rows, last.device)]
 
     def targets(self, labels: Tensor) -> Tensor:
         """As Packing.targets, for the rows of ``join``: the continuations' labels alone."""
@@ -140,9 +140,14 @@ class Split:
             return tails
         columns, begin, ignored = [], 0, tails.shape[1] - 1
         for rest in self.tail.lengths:
-            columns += [*range(begin, begin + rest), ignored]
+            columns += [(begin, begin + rest), (ignored, ignored + 1)]
             begin += rest
-        return tails[:, columns]
+        return tails[:, _ranges(columns, labels.device)]
+
+
+def _ranges(bounds: Sequence[tuple[int, int]], device: torch.device) -> Tensor:
+    """The integers of half-open ranges, one after the other."""
+    return torch.cat([torch.arange(begin, end) for begin, end in bounds]).to(device)
 
 
 def _differences(bounds: Sequence[int]) -> tuple[int, ...]:
