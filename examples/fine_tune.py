@@ -2,9 +2,9 @@
 
     python examples/fine_tune.py [CHECKPOINT] [TEXT] [--steps N]
 
-One step is the paper's recipe (arXiv 2505.20698) on one window: read it densely, read it again with a
-pruned context, and lower the sum of both losses. Whole runs, with batches, checkpoints and validation,
-are `python -m simba_ssm.train` (docs/training.md).
+One step is the paper's recipe (arXiv 2505.20698) on one window: read it densely, read it again
+with a pruned context, and lower the sum of both losses. Whole runs, with batches, checkpoints and
+validation, are `python -m simba_ssm.train` (docs/training.md).
 """
 
 import argparse
@@ -26,13 +26,17 @@ parser.add_argument("--retention", type=float, default=0.1)
 options = parser.parse_args()
 
 torch.manual_seed(0)
-tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(options.checkpoint / "tokenizer.model"))
+tokenizer = sentencepiece.SentencePieceProcessor(
+    model_file=str(options.checkpoint / "tokenizer.model")
+)
 ids = torch.tensor([tokenizer.eos_id(), *tokenizer.encode(options.text.read_text())])
 windows = ids[: len(ids) // WINDOW * WINDOW].view(-1, 1, WINDOW)
 held_out, windows = windows[-4:], windows[:-4]
 
 # "spaced" loses most on this model, so there is something to win back within a few steps.
-model = SimbaForCausalLM.from_pretrained(options.checkpoint, dtype=torch.float32, criterion="spaced")
+model = SimbaForCausalLM.from_pretrained(
+    options.checkpoint, dtype=torch.float32, criterion="spaced"
+)
 optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
 
 

@@ -3,8 +3,8 @@
     python benchmarks/train/finetune.py --model CHECKPOINT --data BOOKS --pg19 FOLDER --out DIR
 
 CHECKPOINT is mamba-26m-pg19, BOOKS what it is tuned on, FOLDER holds pg19/test. Recipes are
-configs/train/finetune_*.toml, the evaluation is configs/local/finetuned_26m.toml. Everything goes on where
-it was when the same command runs again. DIR/finetuning.md holds the tables.
+configs/train/finetune_*.toml, the evaluation is configs/local/finetuned_26m.toml. Everything goes
+on where it was when the same command runs again. DIR/finetuning.md holds the tables.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def train(options: argparse.Namespace) -> None:
         run(
             *(sys.executable, "-m", "simba_ssm.train", CONFIGS / f"finetune_{recipe}.toml"),
             *("--model", options.model, "--data", options.data),
+            *("--cache", options.out / "tokens"),
             *("--out", options.out / "runs" / recipe, "--resume", *changes),
         )
 

@@ -2,10 +2,11 @@
 
     python benchmarks/train/tokens_per_second.py [--json FILE] [--markdown FILE]
 
-A step is forward, loss, backward, clipping and AdamW on (64, 2048) tokens, weights float32, bfloat16
-autocast; the loop, the initial weights and the tokens are the same for both. Rows: mamba_ssm (where it
-is installed), simba, and simba under torch.compile. The floor is the time of the matrix products
-alone, 6 FLOPs per weight and token, at the rate measured for a large product in the same run.
+A step is forward, loss, backward, clipping and AdamW on (64, 2048) tokens, weights float32,
+bfloat16 autocast; the loop, the initial weights and the tokens are the same for both. Rows:
+mamba_ssm (where it is installed), simba, and simba under torch.compile. The floor is the time of
+the matrix products alone, 6 FLOPs per weight and token, at the rate measured for a large product
+in the same run.
 """
 
 from __future__ import annotations

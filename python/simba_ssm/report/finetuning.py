@@ -1,9 +1,11 @@
-"""The table of a fine-tuning: python -m simba_ssm.report.finetuning DIR [--before NAME] [--baseline NAME]
+"""The tables of a fine-tuning.
 
-DIR holds results.json of a `simba-eval sweep` with books, in which one model is the checkpoint before
-and the others are what recipes made of it. Every method of a tuned model is compared with the same
-method on the model before, and with the method of a tuned baseline, on the same windows: differences
-are paired, and their standard errors clustered by book as simba-eval's own are.
+    python -m simba_ssm.report.finetuning DIR [--before NAME] [--baseline NAME]
+
+DIR holds results.json of a `simba-eval sweep` with books, in which one model is the checkpoint
+before and the others are what recipes made of it. Every method of a tuned model is compared with
+the same method on the model before, and with the method of a tuned baseline, on the same windows:
+differences are paired, and their standard errors clustered by book as simba-eval's own are.
 """
 
 from __future__ import annotations
@@ -181,7 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--baseline", metavar="NAME", help="a tuned model to compare with")
     options = parser.parse_args(arguments)
     try:
-        print(finetuning_tables(read_scored(options.folder), options.before, options.baseline), end="")
+        print(
+            finetuning_tables(read_scored(options.folder), options.before, options.baseline), end=""
+        )
     except ReportError as error:
         print(f"simba_ssm.report.finetuning: {error}", file=sys.stderr)
         return 2

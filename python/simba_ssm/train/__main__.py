@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"simba_ssm.train: {error}", file=sys.stderr)
         return 2 if isinstance(error, TrainError) else 1
     except KeyboardInterrupt:
-        print("simba_ssm.train: interrupted; --resume goes on from its last checkpoint", file=sys.stderr)
+        print(
+            "simba_ssm.train: interrupted; --resume goes on from its last checkpoint",
+            file=sys.stderr,
+        )
         return 130
     if first:
         print(model)
@@ -55,15 +58,16 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", metavar="DIR", help="checkpoint to begin with, instead of model.pretrained"
     )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: out/train/CONFIG")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="default: out/train/CONFIG"
+        "--cache", type=Path, metavar="DIR", help="tokens of several runs, instead of data.cache"
     )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help='any other key, its value as TOML: --set optimizer.lr=1e-4 --set run.precision=\'"float32"\'',
+        help="any other key, its value as TOML: --set optimizer.lr=1e-4 --set run.precision='\"float32\"'",
     )
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
@@ -85,9 +89,11 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
             overrides[key] = tomllib.loads(f"value = {value}")["value"]
         except ValueError:
             raise TrainError(f"--set: expected KEY=VALUE with a TOML value, got {text!r}") from None
+    # A path in the file starts at the file's folder, one of the command line where it is given.
     if options.data:
-        # A path in the file starts at the file's folder, one of the command line where it is given.
         overrides["data.train"] = str(options.data.absolute())
+    if options.cache:
+        overrides["data.cache"] = str(options.cache.absolute())
     if options.model:
         overrides["model.pretrained"] = options.model
     return overrides

@@ -40,7 +40,9 @@ class Checkpoint:
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises many kinds
-            raise TrainError(f"{file}: expected a training state: {error}".splitlines()[0]) from None
+            raise TrainError(
+                f"{file}: expected a training state: {error}".splitlines()[0]
+            ) from None
         if state.get("format") != FORMAT:
             raise TrainError(f"{file}: format: expected '{FORMAT}', got {state.get('format')!r}")
         return state

@@ -15,7 +15,7 @@ CRITERIA = ("influence", "delta_norm", "delta", "recent", "spaced", "truncated")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Exactly one of the two is given. pretrained: folder or hub id; shape: a folder with config.json."""
+    """One of the two is given. pretrained: folder or hub id; shape: folder with config.json."""
 
     pretrained: str | None
     shape: Path | None
@@ -32,9 +32,12 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """lengths: of windows, in tokens; a step draws one with these weights. held_out: documents."""
+    """lengths: of windows, in tokens; a step draws one with these weights. held_out: documents.
+    cache: where tokens are kept, None: with the run.
+    """
 
     train: Path
+    cache: Path | None
     field: str
     lengths: tuple[int, ...]
     weights: tuple[float, ...]
@@ -209,6 +212,7 @@ def _data(table: Table) -> DataConfig:
     lengths = table.integers("lengths", (2048,))
     data = DataConfig(
         train=table.path("train"),
+        cache=table.path("cache", None),
         field=table.text("field", "text"),
         lengths=lengths,
         weights=table.numbers("weights", (1.0,) * len(lengths), count=len(lengths), above=0),
@@ -315,6 +319,10 @@ def _check_together(config: TrainConfig) -> None:
         expected = f"less than the shortest of data.lengths ({min(config.data.lengths)})"
         refuse("sparse.continuation", expected, config.sparse.continuation)
     if config.loss.distillation > 0 and config.model.pretrained is None:
-        refuse("loss.distillation", "0 where model.pretrained is not given", config.loss.distillation)
+        refuse(
+            "loss.distillation", "0 where model.pretrained is not given", config.loss.distillation
+        )
     if config.validation.every and not (config.validation.data or config.data.held_out):
-        refuse("validation.every", "0, or validation.data or data.held_out", config.validation.every)
+        refuse(
+            "validation.every", "0, or validation.data or data.held_out", config.validation.every
+        )

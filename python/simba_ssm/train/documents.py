@@ -1,4 +1,4 @@
-"""Training texts: .jsonl, .jsonl.zst and .txt files, or a folder of them, one document at a time."""
+"""Training texts: .jsonl, .jsonl.zst and .txt files, or a folder of them, document by document."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def read_documents(files: list[Path], field: str) -> Iterator[Document]:
         except OSError as error:
             raise TrainError(f"{file}: {error.strerror}") from None
         except UnicodeDecodeError as error:
-            raise TrainError(f"{file}: expected UTF-8, got byte {error.object[error.start]}") from None
+            raise TrainError(
+                f"{file}: expected UTF-8, got byte {error.object[error.start]}"
+            ) from None
 
 
 def digest(files: list[Path]) -> str:
@@ -63,8 +65,6 @@ def digest(files: list[Path]) -> str:
     return total.hexdigest()
 
 
-
-
 def _json_lines(file: Path, field: str) -> Iterator[Document]:
     with _lines(file) as lines:
         for number, line in enumerate(lines, start=1):
@@ -73,7 +73,9 @@ def _json_lines(file: Path, field: str) -> Iterator[Document]:
             try:
                 value = json.loads(line)
             except ValueError:
-                raise TrainError(f"{file}:{number}: expected a line of JSON, got {_shown(line)}") from None
+                raise TrainError(
+                    f"{file}:{number}: expected a line of JSON, got {_shown(line)}"
+                ) from None
             text = value.get(field) if isinstance(value, dict) else None
             if not isinstance(text, str):
                 raise TrainError(
@@ -91,7 +93,9 @@ def _lines(file: Path) -> Iterator[Iterator[str]]:
         try:
             import zstandard
         except ImportError:
-            raise TrainError(f"{file}: zstandard is not installed: pip install 'simba-ssm[train]'") from None
+            raise TrainError(
+                f"{file}: zstandard is not installed: pip install 'simba-ssm[train]'"
+            ) from None
         # Frames made with long windows (zstd --long=27) need more than the library's default.
         unpacker = zstandard.ZstdDecompressor(max_window_size=2**31)
         try:

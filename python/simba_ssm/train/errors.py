@@ -6,4 +6,4 @@ class TrainError(Exception):
 
 
 class TrainingStopped(Exception):
-    """A run that went wrong on its way: at which step, and the last good checkpoint. Exit code 1."""
+    """A run that went wrong: at which step, and the last good checkpoint. Exit code 1."""

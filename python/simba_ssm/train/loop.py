@@ -68,6 +68,7 @@ def _check_world(config: TrainConfig, place: Place) -> None:
 class _Share:
     """This process's part of a step: the windows' ids (b, L + 1) and a retention of each."""
 
+    step: int
     ids: Tensor
     retentions: list[str]
 
@@ -85,7 +86,7 @@ class _Run:
         objective = make_objective(config, self._model, self._texts, place.device)
         self._optimizer = make_optimizer(self._model, config.optimizer)
         self._step = self._go_on(newest) if newest else 0
-        self._last_good: Checkpoint | None = newest
+        self._upcoming: _Share | None = None
         self._objective: nn.Module = objective
         if config.run.compile:
             self._model.compile()
@@ -103,15 +104,13 @@ class _Run:
         shown = self._place.is_first
         with Progress(config.title, steps, self._step, config.run.log_every, shown) as progress:
             if self._step:
-                progress.say(f"going on from {self._last_good.folder}")
+                progress.say(f"going on from {checkpoints(self._out)[-1].folder}")
             while self._step < steps:
                 self._advance(metrics, progress)
         if not self._place.is_first:
             return self._out / "model"
         metrics.close()
-        return write_model(
-            self._out, self._model, self._texts.tokenizer.file, config.run.save
-        )
+        return write_model(self._out, self._model, self._texts.tokenizer.file, config.run.save)
 
     def _go_on(self, newest: Checkpoint) -> int:
         state = newest.training()
@@ -133,8 +132,8 @@ class _Run:
         seconds = time.perf_counter() - begin
         speed = config.run.tokens_per_step / seconds
         if metrics:
-            values = {"loss": terms["loss"], **terms, "gradient_norm": norm, "lr": lr}
-            metrics.write(self._step, values | {"tokens_per_second": round(speed, 1)})
+            speeds = {"tokens_per_second": round(speed, 1)}
+            metrics.write(self._step, terms | {"gradient_norm": norm, "lr": lr} | speeds)
             progress.step(self._step, terms["loss"], speed)
         last = self._step == config.run.steps
         validation = self._texts.validation
@@ -144,16 +143,15 @@ class _Run:
             self._model.train()
             metrics.write(self._step, {f"validation/{name}": each for name, each in values.items()})
             progress.validation(self._step, values)
-        if last or self._step % config.run.checkpoint_every == 0:
-            if metrics:
-                self._last_good = checkpoint.save(
-                    self._out, self._step, self._model, self._optimizer, self._settings,
-                    config.run.keep,
-                )  # fmt: skip
+        if metrics and (last or self._step % config.run.checkpoint_every == 0):
+            keep = config.run.keep
+            checkpoint.save(
+                self._out, self._step, self._model, self._optimizer, self._settings, keep
+            )
 
     def _gradients(self) -> tuple[dict[str, float], float]:
         """Leaves the step's mean gradient, clipped, in the parameters: (loss and its terms, norm)."""
-        share = self._share()
+        share = self._share(self._step)
         rows = max(1, self._config.run.micro_tokens // (share.ids.shape[1] - 1))
         begins = range(0, len(share.ids), rows)
         means = torch.zeros(1 + len(TERMS), device=self._place.device)
@@ -163,12 +161,15 @@ class _Run:
                 ids = share.ids[part]
                 weight = len(ids) / len(share.ids)
                 last = begin == begins[-1]
-                with self._unsynchronised(not last), self._autocast():
-                    loss, terms = self._objective(ids, share.retentions[part])
+                with self._unsynchronised(not last):
+                    with self._autocast():
+                        loss, terms = self._objective(ids, share.retentions[part])
                     means += torch.cat([loss.detach()[None], terms]) * weight
                     (loss * weight).backward()
         except RuntimeError as error:
             raise self._stopped(str(error).splitlines()[0]) from error
+        # A GPU is still at work on what it was told: the next step is read meanwhile.
+        self._upcoming = self._share(self._step + 1)
         means = self._place.mean(means)
         clip = self._config.optimizer.clip or math.inf
         norm = float(nn.utils.clip_grad_norm_(self._model.parameters(), clip))
@@ -182,17 +183,19 @@ class _Run:
         named = {name: mean for name, mean in used.items() if getattr(weights, name) > 0}
         return {"loss": loss, **named}, norm
 
-    def _share(self) -> _Share:
+    def _share(self, step: int) -> _Share:
         """Of the windows of a step each process takes every world-th."""
+        if self._upcoming and self._upcoming.step == step:
+            return self._upcoming
         config, place = self._config, self._place
-        windows = self._texts.order.step(self._step)
+        windows = self._texts.order.step(step)
         mine = slice(place.rank, None, place.world)
         retentions: list[str] = []
         if config.loss.reads_sparsely:
             retentions = draw_retentions(
-                config.sparse, config.seed, self._step, config.run.steps, len(windows.ids)
+                config.sparse, config.seed, step, config.run.steps, len(windows.ids)
             )[mine]
-        return _Share(windows.ids[mine], retentions)
+        return _Share(step, windows.ids[mine], retentions)
 
     def _autocast(self) -> AbstractContextManager:
         enabled = self._config.run.precision == "bfloat16"
@@ -204,9 +207,8 @@ class _Run:
         return self._objective.no_sync() if whether and parallel else nullcontext()
 
     def _stopped(self, reason: str) -> TrainingStopped:
-        good = f"the last good checkpoint is {self._last_good.folder}" if self._last_good else (
-            "there is no checkpoint yet"
-        )
+        there = checkpoints(self._out)
+        good = f"the last good checkpoint is {there[-1].folder}" if there else "no checkpoint yet"
         return TrainingStopped(f"step {self._step + 1}: {reason}; {good}")
 
 

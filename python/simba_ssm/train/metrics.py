@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line of JSON per step and per validation; the same in TensorBoard on request."""
+"""metrics.jsonl: a line of JSON per step and per validation; the same in TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Metrics:
         file = folder / NAME
         kept = [line for line in read_metrics(folder) if line["step"] <= step]
         write_file(file, "".join(json.dumps(line) + "\n" for line in kept).encode())
-        self._stream = open(file, "a", encoding="utf-8")
+        self._stream = open(file, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
         self._board = _board(folder, step) if tensorboard else None
 
     def write(self, step: int, values: dict[str, Any]) -> None:
@@ -54,5 +54,7 @@ def _board(folder: Path, step: int):
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise TrainError("run.tensorboard: tensorboard is not installed: pip install tensorboard") from None
+        raise TrainError(
+            "run.tensorboard: tensorboard is not installed: pip install tensorboard"
+        ) from None
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)

@@ -1,9 +1,12 @@
-"""Models with any tokenizers, compared on whole texts: python -m simba_ssm.train.nats_per_byte MODEL... --data TEXTS
+"""Models with any tokenizers, compared on whole texts.
 
-A text is the document start and its ids. It is read in windows of `length` ids, each beginning half a
-window after the one before, with fresh states; a window scores its second half, the first one all of
-it. So every id is scored once, after at least length / 2 ids of context where the text has them. The
-sum of negative log-likelihoods is divided by the text's bytes (UTF-8): tokenizers drop out.
+    python -m simba_ssm.train.nats_per_byte MODEL... --data TEXTS
+
+A text is the document start and its ids. It is read in windows of `length` ids, each beginning
+half a window after the one before, with fresh states; a window scores its second half, the first
+one all of it. So every id is scored once, after at least length / 2 ids of context where the text
+has them. The sum of negative log-likelihoods is divided by the text's bytes (UTF-8): tokenizers
+drop out.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from simba_ssm.train.tokenizer import load_tokenizer, tokenizer_beside
 
 
 def windows(count: int, length: int) -> Iterator[tuple[int, int, int]]:
-    """(begin, end, first scored) of the windows over ids 0 .. count; id 0, the start, is not scored."""
+    """(begin, end, first scored) of the windows over ids 0 .. count; id 0 is not scored."""
     begin, scored = 0, 1
     while scored < count:
         end = min(begin + length, count)
@@ -83,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m simba_ssm.train.nats_per_byte",
         description="Nats per byte of models on whole texts; differences are to the first model.",
     )
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="checkpoint folder with its tokenizer")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="checkpoint folder with its tokenizer"
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="TEXTS", help="file or folder")
     parser.add_argument("--length", type=int, default=2048, help="of a window, in ids")
     parser.add_argument("--rows", type=int, default=8, help="windows read at once")
@@ -102,7 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             nats = nats_per_text(model, documents, options.length, options.device, options.rows)
             first = first or nats
             mean, error = difference(nats, first, sizes)
-            print(f"| {model} | {sum(nats) / sum(sizes):.5f} | {mean:+.5f} ± {error:.5f} |", flush=True)
+            print(
+                f"| {model} | {sum(nats) / sum(sizes):.5f} | {mean:+.5f} ± {error:.5f} |",
+                flush=True,
+            )
     except TrainError as error:
         print(f"simba_ssm.train.nats_per_byte: {error}", file=sys.stderr)
         return 2

@@ -4,16 +4,16 @@ A window has L + 1 ids. The *dense* term is the mean negative log-likelihood of 
 without pruning.
 
 A *sparse* forward scores its last K ids, the continuation. The L + 1 - K ids before them are the
-context. It goes up the layers and is pruned with respect to its own last token, so no scored id takes
-part in selection; the last token stays to the top, and its logits predict the continuation's first id.
-The continuation then runs densely from the states which the pruned context left in every layer, and
-its logits predict the other K - 1. The *sparse* term is the mean negative log-likelihood of the K ids.
-The *distillation* term is the mean KL(teacher, student) of the same K predictions, the teacher reading
-the same context densely.
+context. It goes up the layers and is pruned with respect to its own last token, so no scored id
+takes part in selection; the last token stays to the top, and its logits predict the continuation's
+first id. The continuation then runs densely from the states which the pruned context left in every
+layer, and its logits predict the other K - 1. The *sparse* term is the mean negative
+log-likelihood of the K ids. The *distillation* term is the mean KL(teacher, student) of the same K
+predictions, the teacher reading the same context densely.
 
-Selection carries no gradient. Gradients reach the context through the states: a layer's state depends
-on all tokens that entered the layer (those dropped after it too), and the tokens that stay carry theirs
-on to the layers above.
+Selection carries no gradient. Gradients reach the context through the states: a layer's state
+depends on all tokens that entered the layer (those dropped after it too), and the tokens that stay
+carry theirs on to the layers above.
 
 Criterion `truncated` reads the newest part of the context densely, as much as influence at the same
 retention would cost.

@@ -24,7 +24,9 @@ LEFT = ("run.json", "metrics.jsonl", "checkpoints", "tensorboard", "model", "tok
 def prepare_folder(out: Path, *, resume: bool, force: bool) -> None:
     """Refuses a folder that holds a run which is neither to be replaced nor gone on with."""
     if (out / "run.json").exists() and not (resume or force):
-        raise TrainError(f"{out}: holds an earlier run: --resume goes on with it, --force replaces it")
+        raise TrainError(
+            f"{out}: holds an earlier run: --resume goes on with it, --force replaces it"
+        )
     if force:
         for name in LEFT:
             path = out / name

@@ -76,7 +76,9 @@ def _device(name: str, local: int | None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise TrainError(f"run.device: expected auto, cpu, cuda or cuda:INDEX, got {name!r}") from None
+        raise TrainError(
+            f"run.device: expected auto, cpu, cuda or cuda:INDEX, got {name!r}"
+        ) from None
     if device.type not in ("cpu", "cuda"):
         raise TrainError(f"run.device: expected auto, cpu, cuda or cuda:INDEX, got {name!r}")
     if device.type == "cuda" and not torch.cuda.is_available():

@@ -17,7 +17,7 @@ from simba_ssm.train.documents import read_documents, text_files
 from simba_ssm.train.errors import TrainError
 from simba_ssm.train.objective import Objective, pruning_of
 from simba_ssm.train.place import Place
-from simba_ssm.train.token_cache import TokenStore, tokenised
+from simba_ssm.train.token_cache import tokenised
 from simba_ssm.train.tokenizer import Tokenizer, load_tokenizer, make_tokenizer, tokenizer_beside
 from simba_ssm.train.validation import Validation
 from simba_ssm.train.windows import WindowOrder, fixed_windows
@@ -36,12 +36,13 @@ class Texts:
 
 def prepare_texts(config: TrainConfig, out: Path, place: Place) -> Texts:
     """Tokenises at the first time; of several processes the first does it for all."""
+    cache = config.data.cache or out / "tokens"
     with place.first_alone():
         tokenizer = load_tokenizer(_tokenizer_file(config, out))
-        store = tokenised(config.data.train, config.data.field, tokenizer, out / "tokens")
+        store = tokenised(config.data.train, config.data.field, tokenizer, cache)
         held_out = store
         if config.validation.data:
-            held_out = tokenised(config.validation.data, config.data.field, tokenizer, out / "tokens")
+            held_out = tokenised(config.validation.data, config.data.field, tokenizer, cache)
     if config.data.held_out >= store.documents:
         raise TrainError(
             f"{config.file}: data.held_out: expected less than the {store.documents} documents of "

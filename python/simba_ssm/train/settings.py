@@ -9,7 +9,7 @@ from typing import Any
 from simba_ssm.train.config import TrainConfig
 from simba_ssm.train.errors import TrainError
 
-# Cadence, place and speed: a resumed run may have others. Paths too: digests stand for what lies there.
+# Cadence, place and speed: a resumed run may have others. Paths too: digests stand for contents.
 FREE = (
     "file",
     "title",
@@ -17,6 +17,7 @@ FREE = (
     "tokenizer.",
     "validation.",
     "data.train",
+    "data.cache",
     "run.micro_tokens",
     "run.compile",
     "run.checkpoint_every",

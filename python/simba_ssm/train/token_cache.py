@@ -8,6 +8,7 @@ A folder NAME per texts and tokenizer (NAME is a digest of both), written atomic
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
@@ -41,9 +42,7 @@ class TokenStore:
         return np.diff(self.starts)
 
 
-def tokenised(
-    path: Path, field: str, tokenizer: Tokenizer, cache: Path, *, may_write: bool = True
-) -> TokenStore:
+def tokenised(path: Path, field: str, tokenizer: Tokenizer, cache: Path) -> TokenStore:
     """The tokens of a file or folder of texts, made at the first time."""
     files = text_files(path)
     made_of = {
@@ -54,10 +53,12 @@ def tokenised(
     }
     name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / name
-    if not folder.exists():
-        if not may_write:
-            raise TrainError(f"{folder}: expected the tokens that the first process writes")
-        _write(folder, made_of, read_documents(files, field), tokenizer)
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / f"{name}.lock", "w") as lock:
+        # Of several runs the first writes, the others wait; the lock goes with its process.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _write(folder, made_of, read_documents(files, field), tokenizer)
     return _read(folder, tokenizer)
 
 

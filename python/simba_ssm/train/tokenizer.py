@@ -48,7 +48,9 @@ def tokenizer_beside(folder: Path) -> Path:
     for name in NAMES:
         if (folder / name).exists():
             return folder / name
-    raise TrainError(f"{folder}: expected {' or '.join(NAMES)} (or a tokenizer.file), found neither")
+    raise TrainError(
+        f"{folder}: expected {' or '.join(NAMES)} (or a tokenizer.file), found neither"
+    )
 
 
 def sha256(tokenizer: Tokenizer) -> str:
@@ -84,7 +86,9 @@ def make_tokenizer(
         )
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise TrainError(f"tokenizer.pieces: expected a number the texts suffice for: {reason}") from None
+        raise TrainError(
+            f"tokenizer.pieces: expected a number the texts suffice for: {reason}"
+        ) from None
     write_file(file, model.getvalue())
 
 

@@ -1,8 +1,8 @@
 """The dense model on a truncated context, at the FLOPs of a pruned one.
 
-FLOPs are counted as csrc/model/mamba_flops.cpp does: 2 per multiply-add of every projection and of the
-convolution, 9 D N per token for the scan, 6 D N for influence in layers that drop tokens; the output
-projection of kept tokens only.
+FLOPs are counted as csrc/model/mamba_flops.cpp does: 2 per multiply-add of every projection and of
+the convolution, 9 D N per token for the scan, 6 D N for influence in layers that drop tokens; the
+output projection of kept tokens only.
 """
 
 from __future__ import annotations

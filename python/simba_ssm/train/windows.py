@@ -1,11 +1,11 @@
 """Which tokens each step reads: a function of the seed and the step alone, so that nothing need be
 remembered to go on after an interruption.
 
-In each epoch the documents stand in a new random order, one after the other, and are cut into blocks
-of the longest window; the blocks are dealt to steps in random order. A step draws one window length,
-cuts its blocks into windows of it, and reads `tokens_per_step` tokens in all. A window has one id
-more than it has inputs: the label of its last token. What is left over at an epoch's end, less than a
-block, is not read in that epoch.
+In each epoch the documents stand in a new random order, one after the other, and are cut into
+blocks of the longest window; the blocks are dealt to steps in random order. A step draws one
+window length, cuts its blocks into windows of it, and reads `tokens_per_step` tokens in all. A
+window has one id more than it has inputs: the label of its last token. What is left over at an
+epoch's end, less than a block, is not read in that epoch.
 """
 
 from __future__ import annotations
@@ -39,10 +39,6 @@ class Windows:
     @property
     def labels(self) -> torch.Tensor:
         return self.ids[:, 1:]
-
-    @property
-    def length(self) -> int:
-        return self.ids.shape[1] - 1
 
     def part(self, begin: int, end: int) -> Windows:
         return Windows(self.ids[begin:end])

@@ -1,4 +1,4 @@
-"""Makes the helpers beside this file importable by their bare names; texts and a tokenizer for all."""
+"""Makes the helpers beside this file importable by their bare names; texts and a tokenizer."""
 
 from __future__ import annotations
 

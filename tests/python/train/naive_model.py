@@ -44,7 +44,9 @@ def _layer(
     """hidden, residual (1, n, d_model) of the tokens that go on, and the layer's state."""
     mixer, config = layer.mixer, model.config
     conv_state, ssm_state = state or (None, None)
-    normed, residual = reference.add_norm(hidden, residual, layer.norm.weight, eps=config.norm_epsilon)
+    normed, residual = reference.add_norm(
+        hidden, residual, layer.norm.weight, eps=config.norm_epsilon
+    )
     x, z = mixer.in_proj(normed).chunk(2, -1)
     u, conv_state = reference.causal_conv1d(
         x, mixer.conv1d.weight[:, 0], mixer.conv1d.bias, conv_state, silu=True

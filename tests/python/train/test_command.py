@@ -12,7 +12,8 @@ import torch
 from simba_ssm.modeling import SimbaForCausalLM
 from simba_ssm.train.__main__ import main
 from simba_ssm.train.objective import Objective
-from tiny import metrics, tiny_run
+from tiny import losses, metrics, tiny_run
+from torch._dynamo.utils import counters
 
 
 @pytest.fixture
@@ -42,7 +43,10 @@ def test_what_a_run_leaves(
     assert steps[-1]["loss"] < steps[0]["loss"]
     validations = [line for line in metrics(out) if "validation/nll" in line]
     assert [line["step"] for line in validations] == [4, 8]
-    assert set(validations[0]) == {"step", *(f"validation/nll{r}" for r in ("", "_at_1", "_at_0.5"))}
+    assert set(validations[0]) == {
+        "step",
+        *(f"validation/nll{r}" for r in ("", "_at_1", "_at_0.5")),
+    }
 
     info = json.loads((out / "run.json").read_text())
     assert info["documents"] == 5 and info["processes"] == 1 and info["config"]["run"]["steps"] == 8
@@ -59,6 +63,26 @@ def test_the_model_can_be_stored_in_bfloat16(config: Path, tmp_path: Path) -> No
     mixer = model.backbone.layers[0].mixer
     assert mixer.in_proj.weight.dtype == torch.bfloat16
     assert mixer.A_log.dtype == mixer.D.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "tolerance"), [('run.precision="bfloat16"', 2e-3), ("run.compile=true", 1e-5)]
+)
+def test_faster_ways_give_the_same_curve(
+    config: Path, tmp_path: Path, change: str, tolerance: float
+) -> None:
+    shape = json.loads((config.parent / "shape/config.json").read_text()) | {"n_layer": 1}
+    (config.parent / "shape/config.json").write_text(json.dumps(shape))
+    short = [str(config), "--set", "run.steps=3", "--set", "validation.every=0"]
+    assert main([*short, "--out", str(tmp_path / "plain")]) == 0
+    torch.compiler.reset()
+    counters.clear()
+    assert main([*short, "--out", str(tmp_path / "fast"), "--set", change]) == 0
+    plain, fast = losses(tmp_path / "plain"), losses(tmp_path / "fast")
+    assert [loss for _, loss in fast] == pytest.approx([loss for _, loss in plain], rel=tolerance)
+    compiled = counters["frames"]["ok"] > 0
+    assert compiled == ("compile" in change)
+    assert compiled or fast != plain
 
 
 def test_a_tokenizer_is_made_once(config: Path, tmp_path: Path) -> None:
@@ -138,7 +162,7 @@ def test_a_forward_that_fails_names_the_step(
 
     monkeypatch.setattr(Objective, "forward", wrong)
     assert main([str(config), "--out", str(tmp_path / "out")]) == 1
-    assert error_of(capsys) == "step 1: out of memory; there is no checkpoint yet"
+    assert error_of(capsys) == "step 1: out of memory; no checkpoint yet"
 
 
 WRONG = [
@@ -159,7 +183,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[row[1][:30] for row in WRONG])
 def test_wrong_input_is_one_line(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
 ) -> None:
     assert main([str(config), "--out", str(tmp_path / "out"), *arguments]) == 2
     assert message in error_of(capsys)

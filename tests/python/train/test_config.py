@@ -33,7 +33,11 @@ WRONG = [
     ("loss.distillation", 1, "loss.distillation: expected 0 where model.pretrained"),
     ("sparse.retention", [0.9, 0.1], "sparse.retention: expected the lower end before"),
     ("sparse.criterion", "newest", "sparse.criterion: expected one of influence, delta_norm"),
-    ("validation.continuation", 32, "validation.continuation: expected less than validation.length"),
+    (
+        "validation.continuation",
+        32,
+        "validation.continuation: expected less than validation.length",
+    ),
     ("colour", "red", "colour: expected one of data, loss, model"),
 ]
 

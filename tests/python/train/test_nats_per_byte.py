@@ -50,7 +50,16 @@ def test_difference_by_hand() -> None:
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_text(story()[:400])
     (tmp_path / "b.txt").write_text(story()[400:900])
-    arguments = [str(DEMO), str(DEMO), "--data", str(tmp_path), "--length", "128", "--device", "cpu"]
+    arguments = [
+        str(DEMO),
+        str(DEMO),
+        "--data",
+        str(tmp_path),
+        "--length",
+        "128",
+        "--device",
+        "cpu",
+    ]
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"2 texts, {len(story()[:900].encode())} bytes, windows of 128 ids"

@@ -62,7 +62,9 @@ def test_the_sparse_term_is_the_definitions(ids: torch.Tensor) -> None:
     ours = torch.autograd.grad(loss, parameters)
     theirs = torch.autograd.grad(naive, parameters)
     for name, a, b in zip(names, ours, theirs, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-11, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            a, b, rtol=1e-7, atol=1e-11, msg=lambda text, n=name: f"{n}: {text}"
+        )
 
 
 def test_gradients_reach_tokens_that_were_dropped(ids: torch.Tensor) -> None:
@@ -85,7 +87,8 @@ def test_states_start_anew_at_each_document(ids: torch.Tensor) -> None:
     whole = dense_loss(model, ids, document_bounds(ids[:, :-1], 0))
     parts = [ids[0, :6], ids[0, 5:21], ids[0, 20:], ids[1], ids[2]]
     sums = [
-        F.cross_entropy(model(part[None, :-1]).logits[0], part[1:], reduction="sum") for part in parts
+        F.cross_entropy(model(part[None, :-1]).logits[0], part[1:], reduction="sum")
+        for part in parts
     ]
     torch.testing.assert_close(whole, sum(sums) / ids[:, 1:].numel())
     assert not torch.isclose(whole, dense_loss(model, ids))
@@ -169,4 +172,6 @@ def test_every_criterion_trains(ids: torch.Tensor, criterion: str) -> None:
 def test_one_scored_id_needs_no_continuation(ids: torch.Tensor) -> None:
     model, sparse = make_model(), replace(SPARSE, continuation=1)
     logits = continuation_logits(model, ids, ["1"] * 3, sparse)
-    torch.testing.assert_close(nll(logits, ids[:, -1:]), nll(model(ids[:, :-1]).logits[:, -1:], ids[:, -1:]))
+    torch.testing.assert_close(
+        nll(logits, ids[:, -1:]), nll(model(ids[:, :-1]).logits[:, -1:], ids[:, -1:])
+    )

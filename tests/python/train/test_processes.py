@@ -32,7 +32,9 @@ def test_two_processes_equal_one(texts: Path, tokenizer_file: Path, tmp_path: Pa
 
 
 def test_wrong_input_ends_every_process(texts: Path, tokenizer_file: Path, tmp_path: Path) -> None:
-    config = tiny_run(tmp_path, texts, tokenizer_file, run={"tokens_per_step": 32, "micro_tokens": 32})
+    config = tiny_run(
+        tmp_path, texts, tokenizer_file, run={"tokens_per_step": 32, "micro_tokens": 32}
+    )
     run = train(config, "--out", tmp_path / "out", processes=2)
     assert run.returncode != 0
     assert run.stderr.count("windows that 2 processes can share, got 1") == 1

@@ -49,7 +49,10 @@ def test_kill_9_at_any_time(whole: Path, tmp_path: Path, steps_before: int) -> N
     """Before the first checkpoint, which is made after step 3, and after it."""
     out = tmp_path / "out"
     run = subprocess.Popen(
-        command(whole / "run.toml", "--out", out), stderr=subprocess.PIPE, text=True, env=environment()
+        command(whole / "run.toml", "--out", out),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
     )
     for line in run.stderr:
         if line.startswith(f"step {steps_before} of"):

@@ -39,14 +39,18 @@ def test_making_it_again_gives_the_same(texts: Path, tokenizer_file: Path, tmp_p
 
 def test_too_many_pieces_for_the_texts(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("a short text")
-    with pytest.raises(TrainError, match="tokenizer.pieces: expected a number the texts suffice for"):
+    with pytest.raises(
+        TrainError, match="tokenizer.pieces: expected a number the texts suffice for"
+    ):
         make_tokenizer(
             read_documents(text_files(tmp_path), "text"), 4096, 10**6, 0, tmp_path / "x.model"
         )
     assert not (tmp_path / "x.model").exists()
 
 
-def test_each_document_follows_a_document_start(texts: Path, tokenizer_file: Path, tmp_path: Path) -> None:
+def test_each_document_follows_a_document_start(
+    texts: Path, tokenizer_file: Path, tmp_path: Path
+) -> None:
     tokenizer = load_tokenizer(tokenizer_file)
     store = tokenised(texts, "text", tokenizer, tmp_path)
     documents = list(read_documents(text_files(texts), "text"))
@@ -66,7 +70,7 @@ def test_a_restart_does_not_tokenise_again(
     np.testing.assert_array_equal(first.ids, again.ids)
     with pytest.raises(pytest.fail.Exception):
         tokenised(texts / "a.txt", "text", tokenizer, tmp_path)
-    assert len([path for path in tmp_path.iterdir() if path.suffix != ".new"]) == 1
+    assert len([path for path in tmp_path.iterdir() if not path.suffix]) == 1
 
 
 def test_gpt_neox() -> None:

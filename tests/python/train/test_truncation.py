@@ -19,7 +19,9 @@ def model() -> Simba:
 def test_flops_agree(model: Simba, retention: str, schedule: str) -> None:
     pruned = model.flops(2048, plan=Simba.make_plan(retention, schedule)).prefill_with_scores
     length = truncated_length(2048, retention, schedule, read_config(DEMO))
-    dense = [model.flops(n, plan=Simba.make_plan(1)).prefill for n in (length - 1, length, length + 1)]
+    dense = [
+        model.flops(n, plan=Simba.make_plan(1)).prefill for n in (length - 1, length, length + 1)
+    ]
     assert abs(dense[1] - pruned) == min(abs(each - pruned) for each in dense)
 
 

@@ -39,7 +39,13 @@ def tiny_run(folder: Path, texts: Path, tokenizer: Path, **tables: dict[str, Any
         "model": {"shape": "shape"},
         "tokenizer": {"file": str(tokenizer)},
         "data": {"train": str(texts), "lengths": [32], "held_out": 1},
-        "validation": {"every": 4, "windows": 4, "length": 32, "continuation": 8, "retention": [0.5]},
+        "validation": {
+            "every": 4,
+            "windows": 4,
+            "length": 32,
+            "continuation": 8,
+            "retention": [0.5],
+        },
         "optimizer": {"lr": 3e-3},
         "sparse": {"continuation": 8},
         "run": {
