@@ -53,7 +53,7 @@ def place_models(options: argparse.Namespace) -> Path:
 
 def evaluate(options: argparse.Namespace) -> None:
     run(
-        *(options.simba_eval, "sweep", SWEEP, "--models", place_models(options)),
+        *(options.simba_eval, "sweep", options.sweep, "--models", place_models(options)),
         *("--data", options.pg19, "--device", options.device, "--dtype", options.dtype),
         *("--out", options.out / "results", "--resume"),
     )
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--set", action="append", default=[], help="as simba_ssm.train takes it")
+    parser.add_argument("--sweep", type=Path, default=SWEEP, help="of the evaluation")
     parser.add_argument("--simba-eval", type=Path, default=ROOT / "out/build/bin/simba-eval")
     parser.add_argument("--device", default="cuda", help="of the evaluation")
     parser.add_argument("--dtype", default="float32", help="of the evaluation")

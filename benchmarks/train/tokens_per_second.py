@@ -90,17 +90,22 @@ def measure(make: dict[str, Callable[[], Trained]], ids: Tensor, steps: int) -> 
 def largest_micro_batch(make: dict[str, Callable[[int], Trained]], ids: Tensor) -> int:
     """The most rows, a power of two below the batch, at which every model has enough memory."""
     rows = len(ids)
-    while True:
-        try:
-            for each in make.values():
-                each(rows).step(ids[:rows])
-                torch.cuda.empty_cache()
-            return rows
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            if rows == 1:
-                raise
-            rows //= 2
+    while not all(fits(each, ids[:rows]) for each in make.values()):
+        if rows == 1:
+            sys.exit("tokens_per_second: expected a GPU with memory for one row")
+        rows //= 2
+    return rows
+
+
+def fits(make: Callable[[int], Trained], ids: Tensor) -> bool:
+    try:
+        make(len(ids)).step(ids)
+        return True
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        # What the failed step held is free only now.
+        torch.cuda.empty_cache()
 
 
 def product_rate() -> float:
