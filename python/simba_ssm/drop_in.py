@@ -100,12 +100,13 @@ def selective_scan_fn(
     for group in range(groups):
         channels = slice(group * width, (group + 1) * width)
         u_g, delta_g, z_g = (None if row is None else row[..., channels] for row in rows)
-        A_g, D_g, bias_g = (None if p is None else p[channels] for p in (A, D, delta_bias))
+        A_g, D_g, bias_g = (
+            None if p is None else p[channels].contiguous() for p in (A, D, delta_bias)
+        )
         B_g, C_g = (t[:, :, group if t.shape[2] > 1 else 0] for t in (B, C))
         out, state = ops.selective_scan(
-            u_g, delta_g, A_g.contiguous(), B_g, C_g, D_g, z_g, bias_g,
-            delta_softplus=delta_softplus,
-        )  # fmt: skip
+            u_g, delta_g, A_g, B_g, C_g, D_g, z_g, bias_g, delta_softplus=delta_softplus
+        )
         outs.append(out)
         states.append(state)
     out = _like(outs[0] if groups == 1 else torch.cat(outs, dim=2), u)
@@ -244,8 +245,9 @@ def selective_state_update(
         flat = [None if t is None else t[some].flatten(0, 1) for t in (A, D, dt_bias)]
         flat = [None if t is None else t.contiguous() for t in flat]
         out = ops.selective_state_update(
-            after, u.contiguous(), delta.contiguous(), flat[0], B[:, group], C[:, group], flat[1],
-            None if gate is None else gate.contiguous(), flat[2], dt_softplus,
+            after, u.contiguous(), delta.contiguous(), flat[0], B[:, group].contiguous(),
+            C[:, group].contiguous(), flat[1], None if gate is None else gate.contiguous(), flat[2],
+            dt_softplus,
         )  # fmt: skip
         if after.data_ptr() != before.data_ptr():
             before.copy_(after.view(before.shape))
