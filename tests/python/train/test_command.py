@@ -97,6 +97,16 @@ def test_a_tokenizer_is_made_once(config: Path, tmp_path: Path) -> None:
     assert (out / "model/tokenizer.model").exists()
 
 
+def test_several_runs_share_their_tokens(config: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    for name in ("a", "b"):
+        run = [str(config), "--out", str(tmp_path / name), "--cache", str(cache)]
+        assert main([*run, "--set", "run.steps=1"]) == 0
+        assert not (tmp_path / name / "tokens").exists()
+    assert len([path for path in cache.iterdir() if path.is_dir()]) == 1
+    assert metrics(tmp_path / "a")[0]["loss"] == metrics(tmp_path / "b")[0]["loss"]
+
+
 def test_validation_reads_what_it_says(config: Path, tmp_path: Path) -> None:
     """nll_at_1, the dense model on the continuations alone, by hand."""
     out = tmp_path / "out"
@@ -195,10 +205,12 @@ def test_wrong_input_is_one_line(
 
 
 def test_a_gpu_that_is_not_there(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if torch.cuda.is_available():
-        return
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main([str(config), "--out", str(tmp_path / "o"), "--set", 'run.device="cuda"']) == 2
     assert "run.device: expected a GPU for 'cuda', found none" in error_of(capsys)
 
