@@ -9,7 +9,7 @@ What they take and we do not raises NotImplementedError.
 **Layout.** Their sequences are (batch, dim, length), our operators' (batch, length, dim). A tensor
 that is contiguous along its length is copied on the way in, and its result on the way out; one whose
 channels are contiguous (``x.transpose(1, 2)`` of a (batch, length, dim)) is not, and the result is
-laid out alike. New code had better call :mod:`simba_ssm.ops`.
+laid out alike. New code had better call :mod:`simba_ssm.ops`; benchmarks/drop_in.py shows the cost.
 """
 
 from __future__ import annotations
@@ -24,18 +24,26 @@ from simba_ssm import ops
 __all__ = ["causal_conv1d_fn", "selective_scan_fn", "selective_state_update"]
 
 
+def _copied(x: Tensor) -> Tensor:
+    """x (batch, a, b), contiguous in a, made contiguous."""
+    if x.device.type != "cpu" or x.shape[0] == 0:
+        return x.contiguous()
+    # torch's transposing copy on CPUs is blocked for matrices alone: two to three times as fast.
+    return torch.stack([row.contiguous() for row in x]) if len(x) > 1 else x[0].contiguous()[None]
+
+
 def _channels_last(x: Tensor | None) -> Tensor | None:
     """(batch, dim, length) as (batch, length, dim); copied unless its channels are contiguous."""
     if x is None:
         return None
     x = x.transpose(1, 2)
-    return x if x.stride(2) == 1 or x.shape[2] == 1 else x.contiguous()
+    return x if x.stride(2) == 1 or x.shape[2] == 1 else _copied(x)
 
 
 def _like(out: Tensor, x: Tensor) -> Tensor:
     """out (batch, length, dim) as (batch, dim, length), laid out as x is."""
     out = out.transpose(1, 2)
-    return out if x.stride(1) == 1 and x.stride(2) != 1 else out.contiguous()
+    return out if x.stride(1) == 1 and x.stride(2) != 1 else _copied(out)
 
 
 def _grouped(name: str, tensor: Tensor, lead: Tensor) -> Tensor:

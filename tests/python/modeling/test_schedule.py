@@ -28,7 +28,9 @@ def test_one_layer_keeps_all():
     assert tokens_per_layer(7, 1, 0.1, "constant") == [7]
 
 
-@pytest.mark.parametrize("retention", [0, -0.5, 1.5, "", ".", "1e-1", "0.1234567891", "½", "nan", float("nan")])
+@pytest.mark.parametrize(
+    "retention", [0, -0.5, 1.5, "", ".", "1e-1", "0.1234567891", "½", "nan", float("nan")]
+)
 def test_refused_retentions(retention):
     with pytest.raises(ValueError, match=r"retention: expected a decimal in \(0, 1\]"):
         Pruning(retention=retention)
