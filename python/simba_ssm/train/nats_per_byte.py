@@ -72,12 +72,14 @@ def nats_per_text(
 
 def difference(
     ours: Sequence[float], base: Sequence[float], sizes: Sequence[int]
-) -> tuple[float, float]:
-    """ours - base in nats per byte, and the standard error of this ratio of sums over texts."""
+) -> tuple[float, float | None]:
+    """ours - base in nats per byte, and the standard error of this ratio of sums over texts, which
+    one text alone does not have.
+    """
     total, n = sum(sizes), len(sizes)
     mean = (sum(ours) - sum(base)) / total
     squares = sum((a - b - mean * size) ** 2 for a, b, size in zip(ours, base, sizes, strict=True))
-    return mean, math.sqrt(n / (n - 1) * squares) / total if n > 1 else math.nan
+    return mean, math.sqrt(n / (n - 1) * squares) / total if n > 1 else None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,10 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             nats = nats_per_text(model, documents, options.length, options.device, options.rows)
             first = first or nats
             mean, error = difference(nats, first, sizes)
-            print(
-                f"| {model} | {sum(nats) / sum(sizes):.5f} | {mean:+.5f} ± {error:.5f} |",
-                flush=True,
-            )
+            shown = f"{mean:+.5f}" + ("" if error is None else f" ± {error:.5f}")
+            print(f"| {model} | {sum(nats) / sum(sizes):.5f} | {shown} |", flush=True)
     except TrainError as error:
         print(f"simba_ssm.train.nats_per_byte: {error}", file=sys.stderr)
         return 2

@@ -45,6 +45,7 @@ def test_difference_by_hand() -> None:
     assert error == 0
     mean, error = difference([3.0, 5.0], [2.0, 2.0], [20, 20])
     assert (mean, error) == (0.1, pytest.approx((2 * (1 + 1)) ** 0.5 / 40))
+    assert difference([3.0], [2.0], [10]) == (0.1, None)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
