@@ -133,3 +133,31 @@ def test_an_earlier_run_is_not_overwritten(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole / "out", out)
     train(config, out, force=True)
     assert [step for step, _ in losses(out)] == [1]
+
+
+def test_a_distillation_goes_on_with_its_teacher(whole: Path, tmp_path: Path) -> None:
+    """The teacher is the checkpoint that the run began with, not the one that it goes on from."""
+    text = (whole / "run.toml").read_text().replace('shape = "shape"', "")
+    (tmp_path / "run.toml").write_text(text)
+    changes = {
+        "model.pretrained": str(whole / "out/model"),
+        "loss.distillation": 1.0,
+        "run.steps": 4,
+        "run.checkpoint_every": 2,
+        "run.keep": 2,
+        "optimizer.lr": 0.1,
+    }
+    config = read_config(tmp_path / "run.toml", changes)
+    train(config, tmp_path / "out")
+    shutil.copytree(tmp_path / "out", tmp_path / "again")
+    shutil.rmtree(tmp_path / "again/checkpoints/step-00000004")
+    train(config, tmp_path / "again", resume=True)
+    assert_same_run(tmp_path / "again", tmp_path / "out")
+
+    other = str(tmp_path / "out/model")
+    with pytest.raises(TrainError, match=r"teacher\.sha256: expected that of the checkpoint"):
+        train(
+            read_config(tmp_path / "run.toml", changes | {"model.pretrained": other}),
+            tmp_path / "again",
+            resume=True,
+        )
