@@ -299,3 +299,30 @@ def test_compiled():
     compiled = torch.compile(selective_scan_fn, fullgraph=True, backend="aot_eager")
     u, A, B = normal(2, 6, 9), -torch.ones(6, 4), normal(2, 2, 4, 9)
     assert torch.equal(compiled(u, u, A, B, B), selective_scan_fn(u, u, A, B, B))
+
+
+@pytest.mark.xfail(
+    not hasattr(torch.ops.simba, "selective_scan_backward"),
+    reason="the operators have no gradient yet",
+    raises=NotImplementedError,
+    strict=True,
+)
+def test_gradients():
+    """Through outputs and last states, whatever the layout, groups and sequences."""
+    wide = {"dtype": torch.float64}
+    u, z = normal(2, 6, 7, seed=1, **wide), normal(2, 6, 7, seed=2, channels_last=True, **wide)
+    delta, A = normal(2, 6, 7, seed=3, **wide).abs(), -normal(6, 4, seed=4, **wide).exp()
+    B, C, D = (normal(*s, seed=5, **wide) for s in ((2, 2, 4, 7), (2, 4, 7), (6,)))
+    tensors = [t.requires_grad_() for t in (u, delta, A, B, C, D, z)]
+    options = {"delta_softplus": True, "return_last_state": True}
+    assert torch.autograd.gradcheck(lambda *t: selective_scan_fn(*t, **options), tensors)
+
+    x, weight, bias, initial = (
+        normal(*s, seed=6, **wide).requires_grad_() for s in ((2, 5, 9), (5, 4), (5,), (2, 5, 3))
+    )
+    assert torch.autograd.gradcheck(
+        lambda x, weight, bias, initial: causal_conv1d_fn(
+            x, weight, bias, SEQ_IDX, initial, activation="silu"
+        ),
+        (x, weight, bias, initial),
+    )
