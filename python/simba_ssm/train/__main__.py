@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if first or isinstance(error, TrainingStopped):
             print(f"simba_ssm.train: {error}", file=sys.stderr)
         return 2 if isinstance(error, TrainError) else 1
+    except OSError as error:
+        print(f"simba_ssm.train: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
             "simba_ssm.train: interrupted; --resume goes on from its last checkpoint",

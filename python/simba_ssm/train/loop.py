@@ -144,10 +144,16 @@ class _Run:
             metrics.write(self._step, {f"validation/{name}": each for name, each in values.items()})
             progress.validation(self._step, values)
         if metrics and (last or self._step % config.run.checkpoint_every == 0):
-            keep = config.run.keep
+            self._save()
+
+    def _save(self) -> None:
+        keep = self._config.run.keep
+        try:
             checkpoint.save(
                 self._out, self._step, self._model, self._optimizer, self._settings, keep
             )
+        except Exception as error:  # a full disk is a different one in each library
+            raise self._stopped(self._step, f"its checkpoint: {error}".splitlines()[0]) from error
 
     def _gradients(self) -> tuple[dict[str, float], float]:
         """Leaves the step's mean gradient, clipped, in the parameters: (loss and its terms, norm)."""
@@ -167,7 +173,7 @@ class _Run:
                     means += torch.cat([loss.detach()[None], terms]) * weight
                     (loss * weight).backward()
         except RuntimeError as error:
-            raise self._stopped(str(error).splitlines()[0]) from error
+            raise self._stopped(self._step + 1, str(error).splitlines()[0]) from error
         # A GPU is still at work on what it was told: the next step is read meanwhile.
         self._upcoming = self._share(self._step + 1)
         means = self._place.mean(means)
@@ -175,9 +181,9 @@ class _Run:
         norm = float(nn.utils.clip_grad_norm_(self._model.parameters(), clip))
         loss = float(means[0])
         if not math.isfinite(loss):
-            raise self._stopped(f"the loss is {loss}")
+            raise self._stopped(self._step + 1, f"the loss is {loss}")
         if not math.isfinite(norm):
-            raise self._stopped(f"the gradient's norm is {norm}")
+            raise self._stopped(self._step + 1, f"the gradient's norm is {norm}")
         weights = self._config.loss
         used = {name: float(mean) for name, mean in zip(TERMS, means[1:], strict=True)}
         named = {name: mean for name, mean in used.items() if getattr(weights, name) > 0}
@@ -206,10 +212,10 @@ class _Run:
         parallel = isinstance(self._objective, DistributedDataParallel)
         return self._objective.no_sync() if whether and parallel else nullcontext()
 
-    def _stopped(self, reason: str) -> TrainingStopped:
+    def _stopped(self, step: int, reason: str) -> TrainingStopped:
         there = checkpoints(self._out)
         good = f"the last good checkpoint is {there[-1].folder}" if there else "no checkpoint yet"
-        return TrainingStopped(f"step {self._step + 1}: {reason}; {good}")
+        return TrainingStopped(f"step {step}: {reason}; {good}")
 
 
 def _device_name(device: torch.device) -> str:

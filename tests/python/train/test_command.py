@@ -175,6 +175,31 @@ def test_a_forward_that_fails_names_the_step(
     assert error_of(capsys) == "step 1: out of memory; no checkpoint yet"
 
 
+def test_a_full_disk_leaves_whole_checkpoints(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = torch.save
+
+    def full(state, file):
+        if state["step"] == 6:
+            Path(file).write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        right(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    out = tmp_path / "out"
+    assert main([str(config), "--out", str(out)]) == 1
+    assert error_of(capsys) == (
+        "step 6: its checkpoint: [Errno 28] No space left on device; "
+        f"the last good checkpoint is {out}/checkpoints/step-00000003"
+    )
+    monkeypatch.setattr(torch, "save", right)
+    assert main([str(config), "--out", str(out), "--resume"]) == 0
+
+
 WRONG = [
     # arguments, what the message says
     (["--set", "run.steps"], "--set: expected KEY=VALUE with a TOML value, got 'run.steps'"),
