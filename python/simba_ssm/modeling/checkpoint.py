@@ -7,6 +7,8 @@ Weights are read without running anything that a file may hold: safetensors, or 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -133,16 +135,22 @@ def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
             raise ValueError(f"{HEAD}: differs from the embedding, but the configuration ties the two")
 
 
-def write(
-    folder: str | Path, config: SimbaConfig, weights: dict[str, Tensor], layout: str
-) -> None:
-    """config.json, and model.safetensors (Hugging Face) or pytorch_model.bin (state-spaces)."""
+def write(folder: str | Path, config: SimbaConfig, weights: dict[str, Tensor], layout: str) -> None:
+    """config.json, and model.safetensors (Hugging Face) or pytorch_model.bin (state-spaces).
+
+    Raises ValueError where the folder holds weights of another name, which readers could take for
+    these.
+    """
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
+    hugging_face = layout == "huggingface"
+    file = "model.safetensors" if hugging_face else "pytorch_model.bin"
     folder = Path(folder)
+    for name in WEIGHT_FILES:
+        if name != file and (folder / name).exists():
+            raise ValueError(f"{folder}: expected no weights but {file}, found {name}")
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     dtype = str(weights[EMBEDDING].dtype).removeprefix("torch.")
-    hugging_face = layout == "huggingface"
     keys = hugging_face_keys(config, dtype) if hugging_face else state_spaces_keys(config)
     folder.mkdir(parents=True, exist_ok=True)
     if hugging_face:
@@ -151,10 +159,21 @@ def write(
         if config.tie_embeddings:
             weights.pop(HEAD)
         weights[HUGGING_FACE_EMBEDDING] = weights.pop(EMBEDDING)
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        _replace(folder / file, lambda path: save_file(weights, path, metadata={"format": "pt"}))
     else:
         if config.tie_embeddings:
             # One storage, written once.
             weights[HEAD] = weights[EMBEDDING]
-        torch.save(weights, folder / "pytorch_model.bin")
-    (folder / "config.json").write_text(json.dumps(keys, indent=2) + "\n")
+        _replace(folder / file, lambda path: torch.save(weights, path))
+    text = json.dumps(keys, indent=2) + "\n"
+    _replace(folder / "config.json", lambda path: path.write_text(text))
+
+
+def _replace(path: Path, save: Callable[[Path], object]) -> None:
+    """A file is whole or the old one; parameters may lie in the old one's memory, which stays."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

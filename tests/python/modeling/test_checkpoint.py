@@ -119,6 +119,42 @@ def test_stored_types_are_written_back(tmp_path):
     assert_same(SimbaForCausalLM.from_pretrained(tmp_path), model)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("layout", ["huggingface", "state-spaces"])
+def test_saving_over_the_files_that_were_loaded(tmp_path, layout):
+    """Parameters may be those files' own memory."""
+    small_model().save_pretrained(tmp_path, layout=layout)
+    model = SimbaForCausalLM.from_pretrained(tmp_path)
+    model.backbone.layers[0].mixer.D.add_(1)
+    expected = {name: weight.clone() for name, weight in model.state_dict().items()}
+    model.save_pretrained(tmp_path, layout=layout)
+    again = SimbaForCausalLM.from_pretrained(tmp_path)
+    for loaded in (model, again):
+        for name, weight in loaded.state_dict().items():
+            assert torch.equal(weight, expected[name]), name
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_other_weights_are_in_the_way(tmp_path):
+    small_model().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="expected no weights but pytorch_model.bin, found model.safe"):
+        small_model().save_pretrained(tmp_path, layout="state-spaces")
+
+
+def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
+    small_model().save_pretrained(tmp_path, layout="state-spaces")
+
+    def fail(_weights, path):
+        path.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        small_model(seed=1).save_pretrained(tmp_path, layout="state-spaces")
+    assert_same(SimbaForCausalLM.from_pretrained(tmp_path), small_model())
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_marks_against_weight_decay():
     for model in (small_model(), SimbaForCausalLM.from_pretrained(DEMO)):
         marked = [n for n, p in model.named_parameters() if getattr(p, "_no_weight_decay", False)]
