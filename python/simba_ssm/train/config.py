@@ -318,6 +318,9 @@ def _check_together(config: TrainConfig) -> None:
     if config.loss.reads_sparsely and config.sparse.continuation >= min(config.data.lengths):
         expected = f"less than the shortest of data.lengths ({min(config.data.lengths)})"
         refuse("sparse.continuation", expected, config.sparse.continuation)
+    if config.loss.reads_sparsely and config.run.compile:
+        # Every step has other counts of tokens, so it would be compiled anew.
+        refuse("run.compile", "false where loss.sparse or loss.distillation is above 0", "true")
     if config.loss.distillation > 0 and config.model.pretrained is None:
         refuse(
             "loss.distillation", "0 where model.pretrained is not given", config.loss.distillation

@@ -12,6 +12,7 @@ import torch
 
 from simba_ssm.modeling import SimbaForCausalLM
 from simba_ssm.modeling.checkpoint import find_folder, read_config
+from simba_ssm.modeling.schedule import tokens_per_layer
 from simba_ssm.train.config import ModelConfig, TrainConfig
 from simba_ssm.train.documents import read_documents, text_files
 from simba_ssm.train.errors import TrainError
@@ -125,7 +126,11 @@ def make_objective(
             f"the model, got {texts.tokenizer.size}"
         )
     model.to(device)
-    model.pruning = pruning_of(config.sparse)
+    try:
+        model.pruning = pruning_of(config.sparse)
+        tokens_per_layer(1, model.config.n_layer, "1", config.sparse.schedule)
+    except ValueError as error:
+        raise TrainError(f"{config.file}: sparse.{error}") from None
     teacher = None
     if config.loss.distillation > 0:
         teacher = load_model(config.model.pretrained).to(device).eval().requires_grad_(False)

@@ -210,6 +210,8 @@ WRONG = [
     (["--set", "data.held_out=6"], "data.held_out: expected less than the 6 documents"),
     (["--set", "data.lengths=[65536]", "--set", "run.tokens_per_step=65536",
       "--set", "run.micro_tokens=65536"], "data.train: expected more than 65536 tokens"),
+    (["--set", 'sparse.schedule="square"'], "sparse.schedule: expected linear, constant or steps:"),
+    (["--set", 'sparse.schedule="steps:3=0.5"'], "sparse.schedule: expected layers in [1, 3)"),
     (["--set", "validation.length=8192"], "validation: expected a document of at least 8193 tokens"),
     (["--set", 'model.shape="absent"'], "absent/config.json"),
     (["--set", 'tokenizer.file="absent.model"'], "absent.model: No such file or directory"),

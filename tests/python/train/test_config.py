@@ -31,6 +31,7 @@ WRONG = [
     ("tokenizer.pieces", 512, "tokenizer: expected file or pieces, got both"),
     ("loss.dense", 0, "loss: expected a term with a weight above 0, got none"),
     ("loss.distillation", 1, "loss.distillation: expected 0 where model.pretrained"),
+    ("run.compile", True, "run.compile: expected false where loss.sparse or loss.distillation"),
     ("sparse.retention", [0.9, 0.1], "sparse.retention: expected the lower end before"),
     ("sparse.criterion", "newest", "sparse.criterion: expected one of influence, delta_norm"),
     (
@@ -50,8 +51,8 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("key", "value", "message"), WRONG, ids=[row[0] for row in WRONG])
 def test_wrong_values_are_named(file: Path, key: str, value: object, message: str) -> None:
     changes = {key: value}
-    if key == "data.weights":
-        changes["data.lengths"] = [32]
+    if key == "run.compile":
+        changes["loss.sparse"] = 1
     with pytest.raises(TrainError) as error:
         read_config(file, changes)
     assert str(error.value).startswith(f"{file}: {message}")
