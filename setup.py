@@ -1,8 +1,10 @@
 """Builds the compiled parts of simba_ssm by calling CMake; everything else is in pyproject.toml.
 
-torch must be installed where this runs, hence `pip install --no-build-isolation .`
+torch must be installed where this runs, hence `pip install --no-build-isolation .` SIMBA_BUILD_DIR names
+a CMake build folder that is configured already, instead of one of its own.
 """
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +16,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = pathlib.Path(__file__).parent.resolve()
-BUILD = ROOT / "out" / f"wheel-{sys.implementation.cache_tag}"
+CONFIGURED = os.environ.get("SIMBA_BUILD_DIR")
+BUILD = pathlib.Path(CONFIGURED or ROOT / "out" / f"wheel-{sys.implementation.cache_tag}")
 
 # Without build isolation pip does not look at what pyproject.toml requires.
 if int(setuptools.__version__.split(".")[0]) < 77:
@@ -25,10 +28,11 @@ if int(setuptools.__version__.split(".")[0]) < 77:
 
 class CMakeBuild(build_ext):
     def run(self):
-        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-        subprocess.check_call(
-            ["cmake", "-S", ROOT, "-B", BUILD, *generator, "-DCMAKE_BUILD_TYPE=Release",
-             "-DSIMBA_BUILD_TESTS=OFF", f"-DPython_EXECUTABLE={sys.executable}"])
+        if not CONFIGURED:
+            generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+            subprocess.check_call(
+                ["cmake", "-S", ROOT, "-B", BUILD, *generator, "-DCMAKE_BUILD_TYPE=Release",
+                 "-DSIMBA_BUILD_TESTS=OFF", f"-DPython_EXECUTABLE={sys.executable}"])
         subprocess.check_call(
             ["cmake", "--build", BUILD, "--parallel", "--target", "simba_ops", "simba_python"])
         # An editable install imports the package from the source tree.
@@ -39,7 +43,8 @@ class CMakeBuild(build_ext):
 
     def get_outputs(self):
         package = pathlib.Path(self.build_lib) / "simba_ssm"
-        names = ["libsimba_ops.so", "libsimba.so", "_C" + sysconfig.get_config_var("EXT_SUFFIX")]
+        names = ["libsimba_ops.so", "libsimba.so", "_C" + sysconfig.get_config_var("EXT_SUFFIX"),
+                 "_C.torch-version"]
         return [str(package / name) for name in names]
 
     def get_output_mapping(self):

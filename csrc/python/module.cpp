@@ -9,6 +9,7 @@
 
 #include "csrc/checkpoint/load_model.h"
 #include "csrc/checkpoint/load_shape.h"
+#include "csrc/checkpoint/weight_names.h"
 #include "csrc/input_error.h"
 #include "csrc/model/generate.h"
 #include "csrc/model/language_model.h"
@@ -168,8 +169,37 @@ bool hear(const py::object& callback, const std::vector<std::int64_t>& ids) {
   return answer.is_none() || answer.cast<bool>();
 }
 
+// Tensors that need no conversion (csrc/checkpoint/load_model.h) are shared, not copied.
+std::unique_ptr<Simba> from_tensors(const MambaConfig& config, NamedTensors tensors,
+                                    at::Device device) {
+  const py::gil_scoped_release released;
+  const CheckpointConfig checkpoint{config, Layout::kStateSpaces};
+  return std::make_unique<Simba>(
+      config, name_weights(std::move(tensors), checkpoint, std::nullopt, device, "tensors"));
+}
+
+void bind_config(py::module_& m) {
+  py::class_<MambaConfig>(m, "MambaConfig", "Hyper-parameters of a Mamba-1 language model.")
+      .def(py::init<>())
+      .def_readwrite("d_model", &MambaConfig::d_model)
+      .def_readwrite("n_layer", &MambaConfig::n_layer)
+      .def_readwrite("vocab_size", &MambaConfig::vocab_size)
+      .def_readwrite("d_state", &MambaConfig::d_state)
+      .def_readwrite("d_conv", &MambaConfig::d_conv)
+      .def_readwrite("d_inner", &MambaConfig::d_inner)
+      .def_readwrite("dt_rank", &MambaConfig::dt_rank)
+      .def_readwrite("norm_epsilon", &MambaConfig::norm_epsilon)
+      .def_readwrite("rms_norm", &MambaConfig::rms_norm)
+      .def_readwrite("residual_in_fp32", &MambaConfig::residual_in_fp32)
+      .def_readwrite("tie_embeddings", &MambaConfig::tie_embeddings)
+      .def_readwrite("conv_bias", &MambaConfig::conv_bias)
+      .def_readwrite("projection_bias", &MambaConfig::projection_bias);
+}
+
 void bind_generation(py::module_& m) {
   py::class_<Simba, LanguageModel>(m, "Simba", "A pretrained Mamba-1 language model.")
+      .def_static("from_tensors", &from_tensors, py::arg("config"), py::arg("tensors"),
+                  py::arg("device"), "Of tensors under the state-spaces checkpoints' names.")
       .def(
           "capture_prefills",
           [](Simba& model, std::size_t capacity) {
@@ -229,6 +259,7 @@ PYBIND11_MODULE(_C, m) {
   });
   bind_layers(m);
   bind_plan(m);
+  bind_config(m);
   bind_model(m);
   bind_generation(m);
 }

@@ -14,6 +14,8 @@ import torch
 
 OPS_LIBRARY = "libsimba_ops.so"
 OPS_VARIABLE = "SIMBA_OPS_LIBRARY"
+# What torch the C++ model beside it was built with, as "2.13".
+TORCH_VERSION_FILE = "_C.torch-version"
 OLDEST_TORCH = (2, 11)
 PACKAGE = Path(__file__).resolve().parent
 # Only a source checkout has it.
@@ -79,6 +81,11 @@ def load_extension() -> ModuleType:
         if not path.is_file():
             tried.append(f"  {path}: no such file")
             continue
+        built_with = _torch_of(path)
+        if built_with not in (None, _torch_version()):
+            wanted = ".".join(map(str, built_with))
+            tried.append(f"  {path}: built with torch {wanted}, not {torch.__version__}")
+            break
         spec = importlib.util.spec_from_file_location(name, path)
         try:
             module = importlib.util.module_from_spec(spec)
@@ -95,9 +102,24 @@ def load_extension() -> ModuleType:
     raise ImportError(_explain(f"the C++ model {file}", tried, advice))
 
 
+def _minor(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("+")[0].split(".")[:2])
+
+
+def _torch_version() -> tuple[int, ...]:
+    return _minor(torch.__version__)
+
+
+def _torch_of(extension: Path) -> tuple[int, ...] | None:
+    """The torch that an extension was built with; None where nothing says so."""
+    try:
+        return _minor(extension.with_name(TORCH_VERSION_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _torch_advice() -> str:
-    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    if version >= OLDEST_TORCH:
+    if _torch_version() >= OLDEST_TORCH:
         return ""
     return f"Install torch {'.'.join(map(str, OLDEST_TORCH))} or newer."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 import torch
@@ -79,3 +80,40 @@ def test_missing_extension_says_that_operators_do_without(monkeypatch, tmp_path)
     ) as caught:
         _library.load_extension()
     assert "the operators in simba_ssm.ops do not need it" in str(caught.value)
+
+
+def test_an_extension_of_another_torch_is_not_loaded(monkeypatch, tmp_path):
+    """Not even looked into: the file here is no library at all."""
+    monkeypatch.delitem(sys.modules, "simba_ssm._C", raising=False)
+    monkeypatch.setattr(_library, "PACKAGE", tmp_path)
+    extension = tmp_path / ("_C" + sysconfig.get_config_var("EXT_SUFFIX"))
+    extension.write_bytes(b"not a library")
+    (tmp_path / _library.TORCH_VERSION_FILE).write_text("2.9\n")
+    with pytest.raises(ImportError) as caught:
+        _library.load_extension()
+    message = str(caught.value)
+    assert f"{extension}: built with torch 2.9, not {torch.__version__}" in message
+    assert "It runs on the torch and the Python that it was built with alone" in message
+    ours = ".".join(torch.__version__.split(".")[:2])
+    (tmp_path / _library.TORCH_VERSION_FILE).write_text(ours)
+    with pytest.raises(ImportError, match="invalid ELF|file too short"):
+        _library.load_extension()
+
+
+def test_the_operators_and_the_module_do_without_the_extension():
+    """On another torch minor version all but the C++ model works; that says why on first use."""
+    code = (
+        "import torch, simba_ssm\n"
+        "from simba_ssm import _library, modeling\n"
+        "_library._torch_of = lambda extension: (2, 9)\n"
+        "model = modeling.SimbaForCausalLM(modeling.SimbaConfig(8, 2, 10))\n"
+        "with torch.no_grad():\n"
+        "    assert model(torch.tensor([[1, 2, 3]]), retention=0.5, context=2).logits.isfinite().all()\n"
+        "try:\n"
+        "    model.generate([[1]], max_new_tokens=1)\n"
+        "except ImportError as error:\n"
+        "    assert 'built with torch 2.9, not' in str(error), error\n"
+        "else:\n"
+        "    raise SystemExit('loaded')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
