@@ -1,5 +1,6 @@
 # make demo     perplexity of a small Mamba on a story: dense, Simba and baselines side by side
 # make test     every test, C++ and Python
+# make test-kernel KERNEL=selective_scan   one CPU kernel, rebuilt and tested on every instruction set
 # make build    everything, without running it
 # make lint     formatting is as .clang-format says;   make format   make it so
 # make clean    remove what the build made (.venv stays)
@@ -14,7 +15,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 CXX_FILES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test build configure lint format clean
+.PHONY: demo test test-kernel build configure lint format clean
 
 demo: configure
 	cmake --build $(BUILD) --parallel $(JOBS) --target simba-eval
@@ -35,6 +36,10 @@ test: build .venv/.simba-test
 	if [ -z "$$SIMBA_TEST_DATA" ]; then \
 	  echo "SIMBA_TEST_DATA is not set: the tests listed as skipped were left out."; fi; \
 	exit $$status
+
+test-kernel: configure
+	cmake --build $(BUILD) --parallel $(JOBS) --target kernels_$(KERNEL)_test
+	ctest --test-dir $(BUILD) --no-tests=error --output-on-failure -R '^kernels_$(KERNEL)_test$$'
 
 build: configure
 	cmake --build $(BUILD) --parallel $(JOBS)
