@@ -4,8 +4,8 @@
 
 mamba_ssm's numbers need its compiled selective_scan_cuda; without it that column is empty. Each
 side gets its own native layout, contiguous: (B, L, D) here, (B, D, L) there. Times are medians of
-single launches between CUDA events with the second-level cache overwritten in between; the spread is
-the distance of the quartiles. The gradients of both are compared first.
+single launches between CUDA events with the second-level cache overwritten in between; the spread
+is the distance of the quartiles. The largest difference is of the two sides' gradients.
 """
 
 from __future__ import annotations

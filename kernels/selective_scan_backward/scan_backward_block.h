@@ -2,8 +2,7 @@
 // per-target sources only.
 #pragma once
 
-#include "kernels/cpu_kernels.h"
-#include "kernels/simd_gradients.h"
+#include "kernels/selective_scan_backward/scan_backward_tile.h"
 
 namespace simba::kernels::HWY_NAMESPACE {
 
@@ -16,33 +15,21 @@ class ScanBackwardBlock {
  public:
   using Acc = AccumulateType<T>;
   using Params = SelectiveScanBackwardParams<T>;
-  static constexpr std::int64_t kTileSteps = 32;
+  static constexpr std::int64_t kTileSteps = ScanBackwardTile<T>::kSteps;
   // States that walk through a tile together.
   static constexpr int kTogether = 4;
 
   HWY_INLINE explicit ScanBackwardBlock(std::int64_t states)
       : states_(states),
+        tile_(states),
         a_(states * kBlockChannels),
         h_(states * kBlockChannels),
         g_(states * kBlockChannels),
         grad_a_(states * kBlockChannels),
-        b_(kTileSteps * states),
-        c_(kTileSteps * states),
         grad_b_(kTileSteps * states * kLanes<Acc>),
         grad_c_(kTileSteps * states * kLanes<Acc>),
         decay_(kTileSteps * kTogether * kLanes<Acc>),
         decayed_(kTileSteps * kTogether * kLanes<Acc>),
-        u_(kTileSteps * kBlockChannels),
-        dt_(kTileSteps * kBlockChannels),
-        dt_u_(kTileSteps * kBlockChannels),
-        slope_(kTileSteps * kBlockChannels),
-        y_(kTileSteps * kBlockChannels),
-        dy_(kTileSteps * kBlockChannels),
-        z_slope_(kTileSteps * kBlockChannels),
-        g_a_(kTileSteps * kBlockChannels),
-        g_b_(kTileSteps * kBlockChannels),
-        d_(kBlockChannels),
-        bias_(kBlockChannels),
         grad_d_(kBlockChannels),
         grad_bias_(kBlockChannels) {}
 
@@ -51,10 +38,7 @@ class ScanBackwardBlock {
     first_ = first;
     channels_ = channels;
     load_transposed(params.A + first * states_, MathConstants<Acc>::kLog2E, a_.get());
-    for (std::int64_t i = 0; i < kBlockChannels; ++i) {
-      d_[i] = params.D && i < channels ? params.D[first + i] : Acc{0};
-      bias_[i] = params.delta_bias && i < channels ? params.delta_bias[first + i] : Acc{0};
-    }
+    tile_.load_parameters(params, first, channels);
   }
 
   // Runs sequence s. The block's share of grad_B and grad_C goes to rows [t] of grad_B and grad_C
@@ -73,7 +57,7 @@ class ScanBackwardBlock {
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       copy(h_.get(), checkpoints.get() + tile * state, state);
       if (tile == tiles - 1) break;
-      load_inputs(params, batch, begin + tile * kTileSteps, kTileSteps);
+      tile_.load_inputs(params, batch, begin + tile * kTileSteps, kTileSteps);
       for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) advance(kTileSteps, i);
     }
 
@@ -86,8 +70,8 @@ class ScanBackwardBlock {
       const std::int64_t t = begin + tile * kTileSteps;
       const std::int64_t steps = end - t < kTileSteps ? end - t : kTileSteps;
       copy(checkpoints.get() + tile * state, h_.get(), state);
-      load_inputs(params, batch, t, steps);
-      load_gradients(params, batch, t, steps);
+      tile_.load_inputs(params, batch, t, steps);
+      tile_.load_gradients(params, batch, t, steps);
       for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) walk(steps, i);
       store_over_channels(grad_b_.get(), steps, add, grad_B + (row + t) * states_);
       store_over_channels(grad_c_.get(), steps, add, grad_C + (row + t) * states_);
@@ -125,77 +109,6 @@ class ScanBackwardBlock {
     }
   }
 
-  // f(at, i) for every vector of the tile's steps: `at` its place in (steps, channels), i its
-  // channel.
-  template <typename Function>
-  HWY_INLINE void for_each_vector(std::int64_t steps, const Function& f) const {
-    for (std::int64_t k = 0; k < steps; ++k) {
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) f(k * kBlockChannels + i, i);
-    }
-  }
-
-  // One row of B or C.
-  HWY_INLINE void load_row(const T* row, Acc* to) const {
-    for (std::int64_t n = 0; n < states_; n += kLanes<Acc>) {
-      store_lanes<Acc>(load_lanes<Acc>(row + n, states_ - n), to + n, states_ - n);
-    }
-  }
-
-  // u, dt, dt u, the slope of dt over delta, and B.
-  void load_inputs(const Params& params, std::int64_t batch, std::int64_t t, std::int64_t steps) {
-    const Tag<Acc> d;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      load_row(params.B.row(batch, t + k), &b_[k * states_]);
-      const T* u = params.u.row(batch, t + k) + first_;
-      const T* delta = params.delta.row(batch, t + k) + first_;
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-        const std::int64_t at = k * kBlockChannels + i, count = channels_ - i;
-        const auto biased = hn::Add(load_lanes<Acc>(delta + i, count), hn::Load(d, &bias_[i]));
-        hn::Store(biased, d, &dt_[at]);
-        hn::Store(load_lanes<Acc>(u + i, count), d, &u_[at]);
-      }
-    }
-    if (params.delta_softplus) {
-      for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-        hn::Store(SoftplusParts<Acc>::exponential(hn::Load(d, &dt_[at])), d, &slope_[at]);
-      });
-      for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-        const SoftplusParts<Acc> parts(hn::Load(d, &dt_[at]), hn::Load(d, &slope_[at]));
-        hn::Store(SoftplusSlope<Acc>(parts.x, parts.w), d, &slope_[at]);
-        hn::Store(parts.softplus(), d, &dt_[at]);
-      });
-    }
-    for_each_vector(steps, [&](std::int64_t at, std::int64_t) HWY_ATTR {
-      hn::Store(hn::Mul(hn::Load(d, &dt_[at]), hn::Load(d, &u_[at])), d, &dt_u_[at]);
-    });
-  }
-
-  // C, dy, and with a gate grad_out silu'(z) and D u, to which walk() adds the rest of y.
-  void load_gradients(const Params& params, std::int64_t batch, std::int64_t t,
-                      std::int64_t steps) {
-    const Tag<Acc> d;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      load_row(params.C.row(batch, t + k), &c_[k * states_]);
-      const T* grad_out = params.grad_out.row(batch, t + k) + first_;
-      const T* z = params.z ? params.z.row(batch, t + k) + first_ : nullptr;
-      for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-        const std::int64_t at = k * kBlockChannels + i, count = channels_ - i;
-        const auto grad = load_lanes<Acc>(grad_out + i, count);
-        hn::Store(hn::Zero(d), d, &g_a_[at]);
-        hn::Store(hn::Zero(d), d, &g_b_[at]);
-        if (z) {
-          const SiluParts<Acc> gate(load_lanes<Acc>(z + i, count));
-          hn::Store(hn::Mul(grad, gate.slope()), d, &z_slope_[at]);
-          hn::Store(hn::Mul(grad, gate.silu()), d, &dy_[at]);
-          hn::Store(hn::Mul(hn::Load(d, &u_[at]), hn::Load(d, &d_[i])), d, &y_[at]);
-        } else {
-          hn::Store(grad, d, &dy_[at]);
-          hn::Store(hn::Zero(d), d, &y_[at]);
-        }
-      }
-    }
-  }
-
   // h of all states of one vector of channels through all steps of the tile.
   void advance(std::int64_t steps, std::int64_t channel) {
     std::int64_t n = 0;
@@ -212,10 +125,10 @@ class ScanBackwardBlock {
       a[k] = hn::Load(d, &a_[(n + k) * kBlockChannels + channel]);
       h[k] = hn::Load(d, &h_[(n + k) * kBlockChannels + channel]);
     }
-    const Acc* b = b_.get() + n;
+    const Acc* b = tile_.b.get() + n;
     for (std::int64_t t = 0; t < steps; ++t, b += states_) {
-      const auto dt = hn::Load(d, &dt_[t * kBlockChannels + channel]);
-      const auto dt_u = hn::Load(d, &dt_u_[t * kBlockChannels + channel]);
+      const auto dt = hn::Load(d, &tile_.dt[t * kBlockChannels + channel]);
+      const auto dt_u = hn::Load(d, &tile_.dt_u[t * kBlockChannels + channel]);
 #pragma GCC unroll 16
       for (int k = 0; k < kCount; ++k) {
         h[k] = hn::MulAdd(Exp2<Acc>(hn::Mul(dt, a[k])), h[k], hn::Mul(dt_u, hn::Set(d, b[k])));
@@ -252,11 +165,11 @@ class ScanBackwardBlock {
     }
     for (std::int64_t t = 0; t < steps; ++t) {
       const std::int64_t at = t * kBlockChannels + channel;
-      const Acc* b = &b_[t * states_ + n];
-      const Acc* c = &c_[t * states_ + n];
-      const auto dt = hn::Load(d, &dt_[at]);
-      const auto dt_u = hn::Load(d, &dt_u_[at]);
-      auto y = hn::Load(d, &y_[at]);
+      const Acc* b = &tile_.b[t * states_ + n];
+      const Acc* c = &tile_.c[t * states_ + n];
+      const auto dt = hn::Load(d, &tile_.dt[at]);
+      const auto dt_u = hn::Load(d, &tile_.dt_u[at]);
+      auto y = hn::Load(d, &tile_.y[at]);
 #pragma GCC unroll 16
       for (int k = 0; k < kCount; ++k) {
         const auto decay = Exp2<Acc>(hn::Mul(dt, a[k]));
@@ -266,7 +179,7 @@ class ScanBackwardBlock {
         h[k] = hn::MulAdd(dt_u, hn::Set(d, b[k]), decayed);
         y = hn::MulAdd(h[k], hn::Set(d, c[k]), y);
       }
-      hn::Store(y, d, &y_[at]);
+      hn::Store(y, d, &tile_.y[at]);
     }
   }
 
@@ -283,12 +196,13 @@ class ScanBackwardBlock {
     }
     for (std::int64_t t = steps - 1; t >= 0; --t) {
       const std::int64_t at = t * kBlockChannels + channel;
-      const auto dt = hn::Load(d, &dt_[at]), dt_u = hn::Load(d, &dt_u_[at]);
-      const auto dy = hn::Load(d, &dy_[at]);
-      auto g_a = hn::Load(d, &g_a_[at]), g_b = hn::Load(d, &g_b_[at]);
+      const auto dt = hn::Load(d, &tile_.dt[at]), dt_u = hn::Load(d, &tile_.dt_u[at]);
+      const auto dy = hn::Load(d, &tile_.dy[at]);
+      auto g_a = hn::Load(d, &tile_.g_a[at]), g_b = hn::Load(d, &tile_.g_b[at]);
 #pragma GCC unroll 16
       for (int k = 0; k < kCount; ++k) {
-        const auto b = hn::Set(d, b_[t * states_ + n + k]), c = hn::Set(d, c_[t * states_ + n + k]);
+        const auto b = hn::Set(d, tile_.b[t * states_ + n + k]),
+                   c = hn::Set(d, tile_.c[t * states_ + n + k]);
         const auto decayed = hn::Load(d, &decayed_[(t * kCount + k) * kLanes<Acc>]);
         const auto h = hn::MulAdd(dt_u, b, decayed);
         g[k] = hn::MulAdd(c, dy, g[k]);
@@ -304,8 +218,8 @@ class ScanBackwardBlock {
         hn::Store(hn::MulAdd(h, dy, old_c), d, to_c);
         g[k] = hn::Mul(g[k], hn::Load(d, &decay_[(t * kCount + k) * kLanes<Acc>]));
       }
-      hn::Store(g_a, d, &g_a_[at]);
-      hn::Store(g_b, d, &g_b_[at]);
+      hn::Store(g_a, d, &tile_.g_a[at]);
+      hn::Store(g_b, d, &tile_.g_b[at]);
     }
 #pragma GCC unroll 16
     for (int k = 0; k < kCount; ++k) {
@@ -329,21 +243,21 @@ class ScanBackwardBlock {
     const auto ln2 = hn::Set(d, 1 / MathConstants<Acc>::kLog2E);  // a_ is in units of log 2
     for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
       const std::int64_t count = channels_ - i;
-      const auto skip = hn::Load(d, &d_[i]);
+      const auto skip = hn::Load(d, &tile_.d[i]);
       auto grad_d = hn::Zero(d), grad_bias = grad_d;
       for (std::int64_t k = 0; k < steps; ++k) {
         const std::int64_t at = k * kBlockChannels + i;
-        const auto u = hn::Load(d, &u_[at]), dy = hn::Load(d, &dy_[at]);
-        const auto g_b = hn::Load(d, &g_b_[at]);
-        const auto grad_u = hn::MulAdd(hn::Load(d, &dt_[at]), g_b, hn::Mul(skip, dy));
-        auto grad_delta = hn::MulAdd(u, g_b, hn::Mul(ln2, hn::Load(d, &g_a_[at])));
-        if (params.delta_softplus) grad_delta = hn::Mul(grad_delta, hn::Load(d, &slope_[at]));
+        const auto u = hn::Load(d, &tile_.u[at]), dy = hn::Load(d, &tile_.dy[at]);
+        const auto g_b = hn::Load(d, &tile_.g_b[at]);
+        const auto grad_u = hn::MulAdd(hn::Load(d, &tile_.dt[at]), g_b, hn::Mul(skip, dy));
+        auto grad_delta = hn::MulAdd(u, g_b, hn::Mul(ln2, hn::Load(d, &tile_.g_a[at])));
+        if (params.delta_softplus) grad_delta = hn::Mul(grad_delta, hn::Load(d, &tile_.slope[at]));
         grad_d = hn::MulAdd(dy, u, grad_d);
         grad_bias = hn::Add(grad_bias, grad_delta);
         store_lanes<Acc>(grad_u, params.grad_u.row(batch, t + k) + first_ + i, count);
         store_lanes<Acc>(grad_delta, params.grad_delta.row(batch, t + k) + first_ + i, count);
         if (params.z) {
-          const auto grad_z = hn::Mul(hn::Load(d, &z_slope_[at]), hn::Load(d, &y_[at]));
+          const auto grad_z = hn::Mul(hn::Load(d, &tile_.z_slope[at]), hn::Load(d, &tile_.y[at]));
           store_lanes<Acc>(grad_z, params.grad_z.row(batch, t + k) + first_ + i, count);
         }
       }
@@ -353,15 +267,12 @@ class ScanBackwardBlock {
   }
 
   std::int64_t states_, first_ = 0, channels_ = 0;
-  Scratch<Acc> a_;                              // (N, channels), A times log2 e
-  Scratch<Acc> h_, g_, grad_a_;                 // (N, channels)
-  Scratch<Acc> b_, c_;                          // (steps, N)
-  Scratch<Acc> grad_b_, grad_c_;                // (steps, N, lanes)
-  Scratch<Acc> decay_, decayed_;                // (steps, kTogether, lanes)
-  Scratch<Acc> u_, dt_, dt_u_, slope_;          // (steps, channels)
-  Scratch<Acc> y_, dy_, z_slope_;               // (steps, channels)
-  Scratch<Acc> g_a_, g_b_;                      // (steps, channels): sums over states
-  Scratch<Acc> d_, bias_, grad_d_, grad_bias_;  // (channels)
+  ScanBackwardTile<T> tile_;
+  Scratch<Acc> a_;                   // (N, channels), A times log2 e
+  Scratch<Acc> h_, g_, grad_a_;      // (N, channels)
+  Scratch<Acc> grad_b_, grad_c_;     // (steps, N, lanes)
+  Scratch<Acc> decay_, decayed_;     // (steps, kTogether, lanes)
+  Scratch<Acc> grad_d_, grad_bias_;  // (channels)
 };
 
 }  // namespace simba::kernels::HWY_NAMESPACE

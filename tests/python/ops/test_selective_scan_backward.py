@@ -15,7 +15,8 @@ PER_TOKEN = ("u", "delta", "B", "C", "z")
 
 SHAPES = [
     pytest.param({}, id="base"),
-    *[pytest.param({"length": n}, id=f"length {n}") for n in (0, 1, 2, 8, 9, 32, 33, 64, 65, 129, 1000)],
+    *[pytest.param({"length": n}, id=f"length {n}") for n in (0, 1, 2, 8, 9, 32, 33)],
+    *[pytest.param({"length": n}, id=f"length {n}") for n in (63, 64, 65, 129, 1000)],
     *[pytest.param({"channels": n}, id=f"channels {n}") for n in (0, 1, 7, 33, 300)],
     pytest.param({"channels": 1100, "length": 5}, id="channels 1100"),
     *[pytest.param({"states": n}, id=f"states {n}") for n in (1, 3, 5, 64)],
