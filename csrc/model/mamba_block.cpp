@@ -102,9 +102,8 @@ Tokens MambaBlock::step(const Tokens& tokens, MambaLayerState& state) const {
 bool MambaBlock::takes_fused_step(const Tokens& tokens) const {
   return ops::takes_few_rows(tokens.hidden.squeeze(0)) &&
          tokens.hidden.nbytes() <= ops::kInProjStepBytes &&
-         config_.d_conv <= ops::kInProjStepWidth && config_.rms_norm &&
-         config_.residual_in_fp32 && !weights_.in_proj_bias.defined() &&
-         !weights_.out_proj_bias.defined();
+         config_.d_conv <= ops::kInProjStepWidth && config_.rms_norm && config_.residual_in_fp32 &&
+         !weights_.in_proj_bias.defined() && !weights_.out_proj_bias.defined();
 }
 
 Tokens MambaBlock::fused_step(const Tokens& tokens, MambaLayerState& state) const {
