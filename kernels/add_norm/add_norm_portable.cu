@@ -4,29 +4,15 @@
 // long for it; sums are per thread, then over lanes, then over warps, always in the same order. The
 // variance is that of s - mean.
 #include "kernels/add_norm/add_norm_paths.h"
+#include "kernels/cuda/block.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/numeric.cuh"
-#include "kernels/cuda/warp.cuh"
 
 namespace simba::kernels {
 namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
-
-// Every thread receives the sum.
-template <typename Acc>
-__device__ Acc block_sum(Acc value) {
-  __shared__ Acc warp_sums[kWarps];
-  value = warp_sum(value);
-  if (threadIdx.x % kWarpSize == 0) warp_sums[threadIdx.x / kWarpSize] = value;
-  __syncthreads();
-  Acc sum = 0;
-#pragma unroll
-  for (int i = 0; i < kWarps; ++i) sum += warp_sums[i];
-  __syncthreads();
-  return sum;
-}
 
 template <typename T, typename R>
 __global__ void __launch_bounds__(kThreads) add_norm_kernel(AddNormParams<T, R> params) {
@@ -47,14 +33,14 @@ __global__ void __launch_bounds__(kThreads) add_norm_kernel(AddNormParams<T, R> 
     if (params.bias) {
       Acc sum = 0;
       for (std::int64_t d = threadIdx.x; d < params.channels; d += kThreads) sum += added(d);
-      mean = block_sum(sum) / static_cast<Acc>(params.channels);
+      mean = block_sum<kWarps>(sum) / static_cast<Acc>(params.channels);
     }
     Acc squares = 0;
     for (std::int64_t d = threadIdx.x; d < params.channels; d += kThreads) {
       const Acc centred = added(d) - mean;
       squares += centred * centred;
     }
-    const Acc mean_square = block_sum(squares) / static_cast<Acc>(params.channels);
+    const Acc mean_square = block_sum<kWarps>(squares) / static_cast<Acc>(params.channels);
     const Acc scale = Acc(1) / sqrt(mean_square + static_cast<Acc>(params.eps));
 
     T* normed = params.normed.row(batch, row);

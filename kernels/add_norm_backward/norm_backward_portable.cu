@@ -4,28 +4,14 @@
 // gradient's own type. Sums are per thread, then over lanes, then over warps, always in the same
 // order; the shares of a run are added up in scratch, each element by one thread.
 #include "kernels/add_norm_backward/norm_backward_paths.h"
+#include "kernels/cuda/block.cuh"
 #include "kernels/cuda/numeric.cuh"
-#include "kernels/cuda/warp.cuh"
 
 namespace simba::kernels {
 namespace {
 
 constexpr int kThreads = 256;
 constexpr int kWarps = kThreads / kWarpSize;
-
-// Every thread receives the sum.
-template <typename Acc>
-__device__ Acc block_sum(Acc value) {
-  __shared__ Acc warp_sums[kWarps];
-  value = warp_sum(value);
-  if (threadIdx.x % kWarpSize == 0) warp_sums[threadIdx.x / kWarpSize] = value;
-  __syncthreads();
-  Acc sum = 0;
-#pragma unroll
-  for (int i = 0; i < kWarps; ++i) sum += warp_sums[i];
-  __syncthreads();
-  return sum;
-}
 
 template <typename T, typename R>
 __global__ void __launch_bounds__(kThreads)
@@ -60,7 +46,7 @@ __global__ void __launch_bounds__(kThreads)
       if (params.grad_bias) {
         Acc sum = 0;
         for (std::int64_t d = threadIdx.x; d < D; d += kThreads) sum += to_accumulate(s[d]);
-        mean = block_sum(sum) / channels;
+        mean = block_sum<kWarps>(sum) / channels;
       }
       Acc squares = 0, products = 0, total = 0;
       for (std::int64_t d = threadIdx.x; d < D; d += kThreads) {
@@ -70,10 +56,10 @@ __global__ void __launch_bounds__(kThreads)
         products += f * centred;
         total += f;
       }
-      const Acc variance = block_sum(squares) / channels;
+      const Acc variance = block_sum<kWarps>(squares) / channels;
       const Acc scale = Acc(1) / sqrt(variance + static_cast<Acc>(params.eps));
-      const Acc along = block_sum(products) / channels * scale;
-      const Acc offset = params.grad_bias ? block_sum(total) / channels : Acc(0);
+      const Acc along = block_sum<kWarps>(products) / channels * scale;
+      const Acc offset = params.grad_bias ? block_sum<kWarps>(total) / channels : Acc(0);
       for (std::int64_t d = threadIdx.x; d < D; d += kThreads) {
         const Acc e = (to_accumulate(s[d]) - mean) * scale, g = to_accumulate(grad[d]);
         Acc ds = (g * params.weight[d] - e * along - offset) * scale;

@@ -1,6 +1,7 @@
 // Every block normalises all rows for itself, which costs less than a kernel for it, and then takes
 // a stretch of in_proj's rows, a row per warp at a time. Block 0 writes the new residual.
 #include "kernels/cuda/alignment.h"
+#include "kernels/cuda/block.cuh"
 #include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/device.h"
@@ -15,18 +16,6 @@ namespace {
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
 
-// The sum over the block's threads, the same in all of them.
-__device__ float block_sum(float value, float* of_warps) {
-  value = warp_sum(value);
-  __syncthreads();
-  if (threadIdx.x % kWarpSize == 0) of_warps[threadIdx.x / kWarpSize] = value;
-  __syncthreads();
-  float sum = 0;
-#pragma unroll
-  for (int warp = 0; warp < kWarps; ++warp) sum += of_warps[warp];
-  return sum;
-}
-
 template <typename T>
 __device__ float norm_scale(const InProjStepParams<T>& params, float squares) {
   const float mean = squares / static_cast<float>(params.d_model);
@@ -35,7 +24,7 @@ __device__ float norm_scale(const InProjStepParams<T>& params, float squares) {
 
 // The rows of in_proj's input, r = hidden + residual normalised, for any d_model.
 template <typename T>
-__device__ void normalise(const InProjStepParams<T>& params, T* normed, float* of_warps) {
+__device__ void normalise(const InProjStepParams<T>& params, T* normed) {
   const auto residual_sum = [&](std::int64_t i) {
     const float hidden = to_accumulate(params.hidden[i]);
     return params.residual ? hidden + params.residual[i] : hidden;
@@ -48,7 +37,7 @@ __device__ void normalise(const InProjStepParams<T>& params, T* normed, float* o
       if (blockIdx.x == 0) params.new_residual[begin + i] = r;
       squares += r * r;
     }
-    const float scale = norm_scale(params, block_sum(squares, of_warps));
+    const float scale = norm_scale(params, block_sum<kWarps>(squares));
     for (std::int64_t i = threadIdx.x; i < params.d_model; i += kThreads) {
       normed[begin + i] = round_to<T>(residual_sum(begin + i) * scale * params.norm_weight[i]);
     }
@@ -73,7 +62,7 @@ class HeldNorm {
     }
   }
 
-  __device__ void write(T* normed, float* of_warps) const {
+  __device__ void write(T* normed) const {
     for (std::int64_t s = 0; s < params_.rows; ++s) {
       const std::int64_t begin = s * params_.d_model;
       Packet<T, kPacket> hidden[kHeld];
@@ -99,7 +88,7 @@ class HeldNorm {
         }
         if (blockIdx.x == 0) store_packet(pack<float>(r[i]), params_.new_residual + begin + at(i));
       }
-      const float scale = norm_scale(params_, block_sum(squares, of_warps));
+      const float scale = norm_scale(params_, block_sum<kWarps>(squares));
 #pragma unroll
       for (int i = 0; i < kHeld; ++i) {
         if (!exists(i)) continue;
@@ -176,7 +165,6 @@ __global__ void __launch_bounds__(kThreads)
     in_proj_step_kernel(const __grid_constant__ InProjStepParams<T> params,
                         std::int64_t block_rows) {
   extern __shared__ uint4 shared[];
-  __shared__ float of_warps[kWarps];
   T* normed = reinterpret_cast<T*>(shared);
   let_next_kernel_begin();
   const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
@@ -194,10 +182,10 @@ __global__ void __launch_bounds__(kThreads)
   if constexpr (kHolds) {
     const HeldNorm<T> norm(params);
     wait_for_kernel_before();
-    norm.write(normed, of_warps);
+    norm.write(normed);
   } else {
     wait_for_kernel_before();
-    normalise(params, normed, of_warps);
+    normalise(params, normed);
   }
   for (std::int64_t row = begin + warp; row < end; row += kWarps) {
     ConvChannel<T, kRows> conv(params, row);
