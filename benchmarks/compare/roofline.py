@@ -1,7 +1,14 @@
-"""The operators under the device's roofs: what each does a second, against what it moves for it."""
+"""The operators under the device's roofs: what each does a second, against what it moves for it.
+
+    python -m benchmarks.compare.roofline DIR/compare.json
+
+draws DIR/roofline.svg and .png of a run on a machine that has no matplotlib.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.compare.device import Ceilings
 from benchmarks.compare.rows import Result, Row
+from simba_ssm.report.errors import ReportError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -139,3 +147,26 @@ def _draw(
     axes.set_yscale("log")
     axes.set_xlabel(f"{unit} a byte")
     axes.set_ylabel(f"{unit} a second")
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print(f"roofline: expected one compare.json, got {len(arguments)} arguments", file=sys.stderr)
+        return 2
+    file = Path(arguments[0])
+    try:
+        result = Result.from_json(json.loads(file.read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"{file}: expected what benchmarks.compare writes: {error!r}", file=sys.stderr)
+        return 2
+    try:
+        written = write_roofline(result, file.with_name("roofline"))
+    except ReportError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(*written, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-from benchmarks.compare.device import Machine
+from benchmarks.compare.device import Ceilings, Machine
 from benchmarks.compare.floors import Floor, Work
 from benchmarks.compare.timing import Spread
 
@@ -60,3 +60,16 @@ class Result:
 
     def as_json(self) -> dict:
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict) -> Result:
+        """Of what as_json gave."""
+        machine = value["machine"]
+        machine = Machine(**machine | {"ceilings": Ceilings(**machine["ceilings"])})
+        parts = {"seconds": Spread, "work": Work, "floor": Floor}
+        rows = [
+            Row(**row | {name: row[name] and part(**row[name]) for name, part in parts.items()})
+            for row in value["rows"]
+        ]
+        failures = [(case, run, message) for case, run, message in value["failures"]]
+        return cls(**value | {"machine": machine, "rows": rows, "failures": failures})

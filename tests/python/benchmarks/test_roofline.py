@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import made_up_run
 import pytest
 
 from benchmarks.compare.floors import Work
-from benchmarks.compare.roofline import Roof, attainable, panels, points, write_roofline
+from benchmarks.compare.roofline import Roof, attainable, main, panels, points, write_roofline
+from benchmarks.compare.rows import Result, Row
 
 
 def test_points_are_operations_a_byte_and_a_second() -> None:
@@ -49,3 +53,20 @@ def test_the_plot_is_written_and_timed_floors_are_no_points(tmp_path) -> None:
 def test_nothing_to_draw(tmp_path) -> None:
     assert write_roofline(made_up_run.result(), tmp_path / "roofline") == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_plot_of_a_written_comparison(tmp_path, capsys) -> None:
+    result = made_up_run.result()
+    work = Work(bytes=1e9, product_flops=1e12)
+    result.rows = [made_up_run.row("models", "130m", "simba dense", 2e-2, work, tokens=7)]
+    result.rows.append(Row("models", "130m", "(1, 2)", "peer"))
+    result.failures.append(("case", "peer", "why"))
+    text = json.dumps(result.as_json())
+    assert Result.from_json(json.loads(text)) == result
+    (tmp_path / "compare.json").write_text(text)
+    assert main([str(tmp_path / "compare.json")]) == 0
+    written = capsys.readouterr().out.split()
+    assert [Path(path).name for path in written] == ["roofline.svg", "roofline.png"]
+    assert main([str(tmp_path / "none.json")]) == 2 and "none.json" in capsys.readouterr().err
+    (tmp_path / "other.json").write_text("{}")
+    assert main([str(tmp_path / "other.json")]) == 2 and "'machine'" in capsys.readouterr().err
