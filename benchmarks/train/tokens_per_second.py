@@ -165,9 +165,11 @@ def main() -> None:
     try:
         import mamba_ssm as peer
 
+        # An installation without some of its kernels is found out here.
+        mamba_ssm(weights, 1).step(ids[:1, :65])
         version = f"mamba_ssm {peer.__version__}"
         make["mamba_ssm"] = lambda rows: mamba_ssm(weights, rows)
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:
         version = f"none ({error})"
     make["simba"] = lambda rows: simba(weights, rows, compiled=False)
     micro_batch = largest_micro_batch(make, ids)

@@ -1,4 +1,4 @@
-// Which shape of scan_sm90.cuh a call gets, and its launch.
+// Which kernel, of scan_sm90.cuh or scan_pairs.cuh, and which shape a call gets, and its launch.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/selective_scan/scan_pairs.cuh"
 #include "kernels/selective_scan/scan_sm90.cuh"
 #include "kernels/selective_scan/selective_scan_paths.h"
 
@@ -28,34 +29,54 @@ using ScanOf8States = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
 using ScanOf32States = ScanShape<4, 8, 4, 8, 4, 1, 32, 4, 1>;
 using ScanOf64States = ScanShape<4, 16, 4, 8, 4, 1, 32, 4, 1>;
 
-template <typename T, typename Shape, bool kUsual>
-cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  const auto kernel = selective_scan_sm90_kernel<T, Shape, kUsual>;
-  constexpr int kShared = sizeof(ScanShared<T, Shape>);
+template <typename T>
+using ScanOfPairs = PairShape<T, 16, 6>;
+
+// A block per sequence and `channels` channels.
+template <typename T, typename Kernel>
+cudaError_t launch_scan_kernel(Kernel kernel, int channels, int threads, int shared,
+                               const SelectiveScanParams<T>& params, cudaStream_t stream) {
   const cudaError_t error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
   if (error != cudaSuccess) return error;
-  const std::int64_t blocks = params.sequences.count * ceil_div(params.channels, Shape::kChannels);
-  kernel<<<static_cast<unsigned>(blocks), Shape::kThreads, kShared, stream>>>(params);
+  const std::int64_t blocks =
+      params.sequences.count * ceil_div(params.channels, std::int64_t{channels});
+  kernel<<<static_cast<unsigned>(blocks), threads, shared, stream>>>(params);
   return cudaGetLastError();
 }
 
-// Nanoseconds per step of a multiprocessor that holds 1, 2 or 3 blocks of a shape, or its limit,
+template <typename T, typename Shape, bool kUsual>
+cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape, kUsual>, Shape::kChannels,
+                            Shape::kThreads, sizeof(ScanShared<T, Shape>), params, stream);
+}
+
+template <typename T>
+cudaError_t launch_pairs(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  using Shape = ScanOfPairs<T>;
+  return launch_scan_kernel(selective_scan_pairs_kernel<T, Shape>, Shape::kChannels,
+                            Shape::kThreads, sizeof(PairShared<T, Shape>), params, stream);
+}
+
+// Nanoseconds per step of a multiprocessor that holds 1, 2, ... blocks of a shape, up to its limit,
 // measured on an H200 in bfloat16 at L = 2048.
 struct ScanCost {
   int channels;
   int resident;  // blocks that a multiprocessor holds
-  std::array<double, 3> nanoseconds;
+  std::array<double, 6> nanoseconds;
 };
 
+// A multiprocessor that holds several blocks begins the next as each ends; where it holds one, all
+// wait for the last round.
 inline double scan_cost(const ScanCost& cost, std::int64_t sequences, std::int64_t channels,
                         int multiprocessors) {
   const std::int64_t blocks = sequences * ceil_div(channels, std::int64_t{cost.channels});
-  const std::int64_t wave = std::int64_t{multiprocessors} * cost.resident;
-  const std::int64_t rest = blocks % wave;
-  double total = static_cast<double>(blocks / wave) * cost.nanoseconds[cost.resident - 1];
-  if (rest > 0) total += cost.nanoseconds[ceil_div(rest, std::int64_t{multiprocessors}) - 1];
-  return total;
+  const std::int64_t most = ceil_div(blocks, std::int64_t{multiprocessors});
+  if (cost.resident == 1) return static_cast<double>(most) * cost.nanoseconds[0];
+  if (most == 0) return 0;
+  if (most <= cost.resident) return cost.nanoseconds[most - 1];
+  const double mean = static_cast<double>(blocks) / multiprocessors;
+  return mean * cost.nanoseconds[cost.resident - 1] / cost.resident;
 }
 
 template <typename T, bool kUsual>
@@ -83,11 +104,13 @@ cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStrea
       {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
       {{ScanOf8::kChannels, 1, {16.1}}, launch_scan<T, ScanOf8, kUsual>},
       {{ScanOfMany::kChannels, 3, {40.5, 60.7, 85.4}}, launch_scan<T, ScanOfMany, kUsual>},
+      // Last: only for what it takes.
+      {{ScanOfPairs<T>::kChannels, 6, {126, 147, 178, 228, 277, 325}}, launch_pairs<T>},
   };
   const auto cost = [&](const Choice& choice) {
     return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
   };
-  return std::min_element(std::begin(kChoices), std::end(kChoices),
+  return std::min_element(std::begin(kChoices), std::end(kChoices) - (kUsual ? 0 : 1),
                           [&](const Choice& a, const Choice& b) { return cost(a) < cost(b); })
       ->launch(params, stream);
 }

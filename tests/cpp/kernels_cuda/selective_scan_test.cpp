@@ -166,6 +166,18 @@ const std::vector<Case>& cases() {
              return Layout::packed({70, 5, 33, 32, 31, 0, 64});
            },
        .channels = 2500},
+      {.name = "many_pairs",
+       .layout =
+           [] {
+             return Layout::packed({70, 5, 17, 16, 15, 0, 64, 1, 33, 48, 31, 32, 2, 18, 80, 7});
+           },
+       .channels = 5112},
+      {.name = "many_pairs_without",
+       .layout = [] { return Layout::batch_of(16, 37); },
+       .channels = 5112,
+       .D = false,
+       .delta_bias = false,
+       .initial_state = false},
       {.name = "no_states", .states = 0},
       {.name = "unaligned", .spacing = {.offset = 1, .row_gap = 3}},
       {.name = "no_D", .D = false},
