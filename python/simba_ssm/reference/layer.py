@@ -50,10 +50,11 @@ def selective_scan(
         state = u.new_zeros(u.shape[0], *A.shape)
     state = state.clone()
     outs = []
-    for t in range(u.shape[1]):
-        dt = delta[:, t, :, None]  # (B, D, 1)
-        state = torch.exp(dt * A) * state + dt * B[:, t, None, :] * u[:, t, :, None]
-        outs.append((state * C[:, t, None, :]).sum(-1))
+    # The gradient of unbind is one stack; that of indexing, a tensor of all tokens for each token.
+    for u_t, dt_t, B_t, C_t in zip(*(tensor.unbind(1) for tensor in (u, delta, B, C)), strict=True):
+        dt = dt_t[:, :, None]  # (B, D, 1)
+        state = torch.exp(dt * A) * state + dt * B_t[:, None, :] * u_t[:, :, None]
+        outs.append((state * C_t[:, None, :]).sum(-1))
     out = torch.stack(outs, dim=1) if outs else torch.zeros_like(u)
     if D is not None:
         out = out + D * u
