@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from simba_ssm.train.__main__ import main
 from simba_ssm.train.config import read_config
 from simba_ssm.train.errors import TrainError
 from simba_ssm.train.loop import train
@@ -45,7 +46,9 @@ def assert_same_run(out: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize("steps_before", [2, 5])
-def test_kill_9_at_any_time(whole: Path, tmp_path: Path, steps_before: int) -> None:
+def test_kill_9_at_any_time(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], steps_before: int
+) -> None:
     """Before the first checkpoint, which is made after step 3, and after it."""
     out = tmp_path / "out"
     run = subprocess.Popen(
@@ -63,13 +66,10 @@ def test_kill_9_at_any_time(whole: Path, tmp_path: Path, steps_before: int) -> N
     assert not (out / "model").exists()
     assert (out / "checkpoints/step-00000003").exists() == (steps_before > 3)
 
-    again = subprocess.run(
-        command(whole / "run.toml", "--out", out, "--resume"),
-        capture_output=True, text=True, env=environment(),
-    )  # fmt: skip
-    assert again.returncode == 0, again.stderr
-    assert again.stdout == f"{out}/model\n"
-    assert ("going on from" in again.stderr) == (steps_before > 3)
+    assert main([str(whole / "run.toml"), "--out", str(out), "--resume"]) == 0
+    again = capsys.readouterr()
+    assert again.out == f"{out}/model\n"
+    assert ("going on from" in again.err) == (steps_before > 3)
     assert_same_run(out, whole / "out")
 
 

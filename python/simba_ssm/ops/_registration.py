@@ -1,5 +1,5 @@
 """What Python adds to the operators: fakes for tracing, and a clear error from the backward of
-those that have no gradient (_ops_autograd.py has the others).
+those that have no gradient (_autograd.py has the others).
 """
 
 from __future__ import annotations
