@@ -59,9 +59,9 @@ cudaError_t causal_conv1d_backward_cuda(const CausalConv1dBackwardParams<T>& par
   if (const cudaError_t error = run(params, stream); error != cudaSuccess) return error;
   const std::int64_t weights = params.channels * params.width, stride = weights + params.channels;
   const std::int64_t shares = shares_of(params);
-  sum_shares(params.scratch, shares, nullptr, stride, weights, params.grad_weight, stream);
+  sum_shares(params.scratch, shares, stride, weights, params.grad_weight, stream);
   if (params.grad_bias) {
-    sum_shares(params.scratch + weights, shares, nullptr, stride, params.channels, params.grad_bias,
+    sum_shares(params.scratch + weights, shares, stride, params.channels, params.grad_bias,
                stream);
   }
   return cudaGetLastError();
