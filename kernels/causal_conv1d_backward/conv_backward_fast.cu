@@ -4,9 +4,10 @@
 // neighbouring runs of positions, a run per warp: a thread walks its packet forwards along the run
 // and K - 1 positions beyond, as far as they are of the same sequence, with the K - 1 older inputs
 // and outputs' gradients in registers; at position t the gradient of input t - (K - 1) is complete.
-// The packets of the next kAhead positions are on their way meanwhile. The parameters' gradients of a run stay in registers, and are added over the 4 warps at the end,
-// in order: a share per block. A run follows a packed row from sequence to sequence. Initial
-// states' gradients: the grid's first blocks, one thread per (sequence, channel).
+// The packets of the next kAhead positions are on their way meanwhile. The parameters' gradients of
+// a run stay in registers, and are added over the 4 warps at the end, in order: a share per block.
+// A run follows a packed row from sequence to sequence. Initial states' gradients: the grid's first
+// blocks, one thread per (sequence, channel).
 #include "kernels/causal_conv1d_backward/conv_backward_paths.h"
 #include "kernels/causal_conv1d_backward/conv_gradients.cuh"
 #include "kernels/cuda/alignment.h"

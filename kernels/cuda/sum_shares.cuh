@@ -37,8 +37,8 @@ __device__ void for_sums_of_shares(std::int64_t block, const Acc* shares, std::i
 
 template <typename Acc>
 __global__ void __launch_bounds__(kShareColumns* kShareRows)
-    sum_shares_kernel(const Acc* shares, std::int64_t count, std::int64_t stride,
-                      std::int64_t size, Acc* sums) {
+    sum_shares_kernel(const Acc* shares, std::int64_t count, std::int64_t stride, std::int64_t size,
+                      Acc* sums) {
   for_sums_of_shares(blockIdx.x, shares, count, stride, size,
                      [&](std::int64_t i, Acc sum) { sums[i] = sum; });
 }

@@ -24,6 +24,8 @@ inline constexpr std::int64_t kMinChunk = 64;
 inline constexpr std::int64_t kMaxChunk = 512;
 // What a block costs beside its steps, and a chunk's carries, in steps.
 inline constexpr std::int64_t kBlockSteps = 6;
+// Rows of a grid; carries_kernel takes further sequences in turn.
+inline constexpr std::int64_t kMostCarryRows = 65535;
 inline constexpr std::int64_t kTileStatesBytes = std::int64_t(512) << 20;
 
 // How a call is cut. Depends on its sizes alone.
@@ -41,8 +43,8 @@ struct Plan {
       const Chunks cut = cut_into(params.sequences, steps);
       if (steps == kMinChunk || cost(cut) < cost(chunks)) chunks = cut;
     }
-    const std::int64_t block_bytes = chunks.most * (chunks.steps / kTileSteps) * kBlockStates *
-                                     std::int64_t(sizeof(float));
+    const std::int64_t block_bytes =
+        chunks.most * (chunks.steps / kTileSteps) * kBlockStates * std::int64_t(sizeof(float));
     const std::int64_t most_blocks = kTileStatesBytes / block_bytes;
     const std::int64_t slices = ceil_div(blocks, most_blocks > 1 ? most_blocks : 1);
     slice_blocks = ceil_div(blocks, slices);
@@ -101,11 +103,11 @@ template <typename T>
 void launch_slice(const SelectiveScanBackwardParams<T>& params, const Chunks& chunks,
                   const Scratch& scratch, const Slice& slice, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(chunks.most * slice.blocks);
-  const std::int64_t carries = chunks.sequences.count * slice.blocks * kBlockStates;
+  const std::int64_t count = chunks.sequences.count;
+  const dim3 carries(static_cast<unsigned>(slice.blocks * kBlockStates / kCarryThreads),
+                     static_cast<unsigned>(count < kMostCarryRows ? count : kMostCarryRows), 2);
   summaries_kernel<T><<<grid, kThreads, 0, stream>>>(params, chunks, scratch, slice);
-  carries_kernel<T>
-      <<<static_cast<unsigned>(ceil_div(carries, kCarryThreads)), kCarryThreads, 0, stream>>>(
-          params, chunks, scratch, slice);
+  carries_kernel<T><<<carries, kCarryThreads, 0, stream>>>(params, chunks, scratch, slice);
   gradients_kernel<T>
       <<<grid, kThreads, sizeof(GradientsMemory<T>), stream>>>(params, chunks, scratch, slice);
 }
@@ -122,8 +124,8 @@ void launch_sums(const SelectiveScanBackwardParams<T>& params, const Plan& plan,
       .D = params.grad_D ? of_shares(params.channels) : 0,
       .bias = params.grad_delta_bias ? of_shares(params.channels) : 0,
   };
-  sums_kernel<T><<<grid.blocks(), kSumsThreads, 0, stream>>>(params, plan.chunks, scratch,
-                                                             plan.blocks, grid);
+  sums_kernel<T>
+      <<<grid.blocks(), kSumsThreads, 0, stream>>>(params, plan.chunks, scratch, plan.blocks, grid);
 }
 
 }  // namespace scan_backward

@@ -63,24 +63,34 @@ __device__ void write_tile(const Stage<T>& stage, std::int64_t batch, std::int64
   if (params.z) store(params.grad_z, grad_z);
 }
 
-// The state before a tile: that from a zero start, and what is left of that before the chunk.
-__device__ inline void load_tile_state(const Scratch& scratch, std::int64_t place,
-                                       std::int64_t tile, bool first, const Lane& lane,
-                                       const float (&a)[kLaneChannels][kLaneStates],
-                                       float (&h)[kLaneChannels][kLaneStates]) {
-  BlockStates::load(scratch.states + place * kBlockStates, h);
-  if (first) return;
-  float local[kLaneChannels][kLaneStates];
-  BlockStates::load(scratch.tile_states + tile * kBlockStates, local);
+// The state before a tile: that from a zero start, and what is left of that before the chunk. Its
+// parts are loaded before they are needed.
+struct TileState {
+  float before_chunk[kLaneChannels][kLaneStates], local[kLaneChannels][kLaneStates];
+  float delta[kLaneChannels];
+
+  __device__ void load(const Scratch& scratch, std::int64_t place, std::int64_t tile, bool first,
+                       const Lane& lane) {
+    BlockStates::load(scratch.states + place * kBlockStates, before_chunk);
+    if (first) return;
+    BlockStates::load(scratch.tile_states + tile * kBlockStates, local);
 #pragma unroll
-  for (int j = 0; j < kLaneChannels; ++j) {
-    const float delta = scratch.tile_delta[tile * kBlockChannels + lane.channel(j)];
-#pragma unroll
-    for (int n = 0; n < kLaneStates; ++n) {
-      h[j][n] = fmaf(fast_exp2(delta * a[j][n]), h[j][n], local[j][n]);
+    for (int j = 0; j < kLaneChannels; ++j) {
+      delta[j] = scratch.tile_delta[tile * kBlockChannels + lane.channel(j)];
     }
   }
-}
+  __device__ void get(bool first, const float (&a)[kLaneChannels][kLaneStates],
+                      float (&h)[kLaneChannels][kLaneStates]) const {
+#pragma unroll
+    for (int j = 0; j < kLaneChannels; ++j) {
+#pragma unroll
+      for (int n = 0; n < kLaneStates; ++n) {
+        h[j][n] = first ? before_chunk[j][n]
+                        : fmaf(fast_exp2(delta[j] * a[j][n]), before_chunk[j][n], local[j][n]);
+      }
+    }
+  }
+};
 
 // The block's channels' sums over the threads of all steps, in their order.
 __device__ inline void store_over_steps(const float4* values, float* to) {
@@ -124,16 +134,17 @@ __global__ void __launch_bounds__(kThreads, kGradientsBlocks)
   __syncthreads();
 
   for (; i >= 0; --i) {
-    load_tile_state(scratch, place, (first_tile + i) * slice.blocks + own, i == 0, lane, states.a,
-                    states.h);
+    TileState before;
+    before.load(scratch, place, (first_tile + i) * slice.blocks + own, i == 0, lane);
     const int step = i * kTileSteps + stage.step;
     const bool has_step = step < steps;
     Slopes slopes;
-    stage.template put<true>(memory.fetched[i % 2], has_step && stage.has_channel,
-                             memory.constants, memory.inputs, slopes);
+    stage.template put<true>(memory.fetched[i % 2], has_step && stage.has_channel, memory.constants,
+                             memory.inputs, slopes);
     memory.slope[threadIdx.x] = make_quad(slopes.dt);
     memory.z_slope[threadIdx.x] = make_quad(slopes.z);
     if (i > 0) stage.fetch(chunk.end, -1, memory.fetched[(i - 1) % 2]);
+    before.get(i == 0, states.a, states.h);
     __syncthreads();
     states.tile(lane, memory.inputs, memory.sums);
     __syncthreads();

@@ -56,8 +56,7 @@ struct TileSteps {
   }
   __device__ void get(int step, const Lane& lane, float (&dt)[kLaneChannels],
                       float (&dt_u)[kLaneChannels]) const {
-    const float4 quad =
-        values[step][lane.half()][lane.parity()][place(lane.parity(), lane.four())];
+    const float4 quad = values[step][lane.half()][lane.parity()][place(lane.parity(), lane.four())];
     dt[0] = quad.x;
     dt[1] = quad.y;
     dt_u[0] = quad.z;
