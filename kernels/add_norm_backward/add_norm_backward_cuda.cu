@@ -47,9 +47,9 @@ cudaError_t add_norm_backward_cuda(const AddNormBackwardParams<T, R>& params, cu
     if (error != cudaSuccess) return error;
   }
   const std::int64_t D = params.channels;
-  sum_shares(params.scratch, runs, nullptr, 2 * D, D, params.grad_weight, stream);
+  sum_shares(params.scratch, runs, 2 * D, D, params.grad_weight, stream);
   if (params.grad_bias) {
-    sum_shares(params.scratch + D, runs, nullptr, 2 * D, D, params.grad_bias, stream);
+    sum_shares(params.scratch + D, runs, 2 * D, D, params.grad_bias, stream);
   }
   return cudaGetLastError();
 }

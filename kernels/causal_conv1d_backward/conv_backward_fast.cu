@@ -4,9 +4,10 @@
 // neighbouring runs of positions, a run per warp: a thread walks its packet forwards along the run
 // and K - 1 positions beyond, as far as they are of the same sequence, with the K - 1 older inputs
 // and outputs' gradients in registers; at position t the gradient of input t - (K - 1) is complete.
-// The parameters' gradients of a run stay in registers, and are added over the 4 warps at the end,
-// in order: a share per block. A run follows a packed row from sequence to sequence. Initial
-// states' gradients: the grid's first blocks, one thread per (sequence, channel).
+// The packets of the next kAhead positions are on their way meanwhile. The parameters' gradients of
+// a run stay in registers, and are added over the 4 warps at the end, in order: a share per block.
+// A run follows a packed row from sequence to sequence. Initial states' gradients: the grid's first
+// blocks, one thread per (sequence, channel).
 #include "kernels/causal_conv1d_backward/conv_backward_paths.h"
 #include "kernels/causal_conv1d_backward/conv_gradients.cuh"
 #include "kernels/cuda/alignment.h"
@@ -21,9 +22,11 @@ constexpr int kCount = 4;
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarpSize;
 constexpr int kBlockChannels = kWarpSize * kCount;
+constexpr int kAhead = 4;
+constexpr int kResidentBlocks = 4;  // of a multiprocessor
 // Runs are long, since a block's share of the parameters' gradients costs as much as some
-// positions, where that leaves enough blocks to fill a large GPU.
-constexpr std::int64_t kWantedBlocks = 2048;
+// positions, where that leaves enough blocks to fill a large GPU twice.
+constexpr std::int64_t kWantedBlocks = 2 * kResidentBlocks * 132;
 constexpr std::int64_t kMinRun = 16;
 constexpr std::int64_t kMaxRun = 64;
 
@@ -39,7 +42,7 @@ Grid grid_of(const CausalConv1dBackwardParams<T>& params) {
   const Sequences& sequences = params.sequences;
   const std::int64_t channel_blocks = ceil_div(params.channels, kBlockChannels);
   const std::int64_t even =
-      sequences.length * params.batch * channel_blocks / (kWantedBlocks * kWarps);
+      ceil_div(sequences.length * params.batch * channel_blocks, kWantedBlocks * kWarps);
   const std::int64_t run = even < kMinRun ? kMinRun : even > kMaxRun ? kMaxRun : even;
   const std::int64_t states = params.grad_initial_state ? sequences.count * params.channels : 0;
   return {
@@ -60,33 +63,58 @@ struct Walk {
 
   __device__ Walk(const CausalConv1dBackwardParams<T>& p, std::int64_t b, std::int64_t d)
       : params(p), batch(b), channel(d) {
+    // Neighbouring channels' taps are neighbours.
+    const float4* taps = reinterpret_cast<const float4*>(p.weight + d * kWidth);
+    float values[kCount * kWidth];
+#pragma unroll
+    for (int quad = 0; quad < kWidth; ++quad) {
+      const float4 four = taps[quad];
+      values[4 * quad] = four.x;
+      values[4 * quad + 1] = four.y;
+      values[4 * quad + 2] = four.z;
+      values[4 * quad + 3] = four.w;
+    }
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       bias[i] = p.bias ? p.bias[d + i] : 0;
       grad_bias[i] = 0;
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
-        weight[k][i] = p.weight[(d + i) * kWidth + k];
+        weight[k][i] = values[i * kWidth + k];
         grad_weight[k][i] = 0;
       }
     }
   }
 
-  __device__ void load(const Rows<const T>& rows, std::int64_t position,
-                       float (&values)[kCount]) const {
-    unpack(load_packet<kCount>(rows.row(batch, position) + channel), values);
+  // kAhead rows from `from` on, of which `rows` are there; the others are 0.
+  using Packets = Packet<T, kCount>[kAhead];
+  __device__ static void fetch(const T* from, std::int64_t stride, int rows, Packets& to) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      to[i] = {};
+      if (i < rows) to[i] = load_packet<kCount>(from + i * stride);
+    }
   }
 
   // Positions [first, stop) of sequence s, [begin, end).
   __device__ void part(std::int64_t s, std::int64_t begin, std::int64_t end, std::int64_t first,
                        std::int64_t stop) {
+    // Counted from `first`: beyond the part, and what there is of the sequence.
+    const int own = static_cast<int>(stop - first), last = own + kWidth - 1;
+    const int present = static_cast<int>(min(first + last, end) - first);
+    const std::int64_t x_stride = params.x.row_stride, grad_stride = params.grad_out.row_stride;
+    const T* from_x = params.x.row(batch, first) + channel;
+    const T* from_grad = params.grad_out.row(batch, first) + channel;
+    Packets next_x, next_grad;
+    fetch(from_x, x_stride, present, next_x);
+    fetch(from_grad, grad_stride, present, next_grad);
     float x[kWidth][kCount];        // inputs t - (K - 1) to t
     float da[kWidth][kCount] = {};  // outputs' gradients t to t - (K - 1)
 #pragma unroll
     for (int k = 0; k < kWidth - 1; ++k) {
       const std::int64_t position = first - (kWidth - 1) + k;
       if (position >= begin) {
-        load(params.x, position, x[k + 1]);
+        unpack(load_packet<kCount>(params.x.row(batch, position) + channel), x[k + 1]);
       } else {
 #pragma unroll
         for (int i = 0; i < kCount; ++i) {
@@ -94,39 +122,55 @@ struct Walk {
         }
       }
     }
-    const std::int64_t last = stop + kWidth - 1;
-#pragma unroll 4
-    for (std::int64_t t = first; t < last; ++t) {
-      float grad[kCount] = {};
+    for (int t = 0; t < last; t += kAhead) {
+      Packets now_x, now_grad;
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i) {
+        now_x[i] = next_x[i];
+        now_grad[i] = next_grad[i];
+      }
+      from_x += kAhead * x_stride;
+      from_grad += kAhead * grad_stride;
+      fetch(from_x, x_stride, present - t - kAhead, next_x);
+      fetch(from_grad, grad_stride, present - t - kAhead, next_grad);
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i) {
+        step(now_x[i], now_grad[i], t + i < present, t + i < own, x, da);
+        const int input = t + i - (kWidth - 1);
+        if (input >= 0 && input < own) store(s, end, first + input, da);
+      }
+    }
+  }
+
+  // On to a position that is of the sequence or beyond it, of the run or beyond it.
+  __device__ void step(const Packet<T, kCount>& new_x, const Packet<T, kCount>& new_grad,
+                       bool in_sequence, bool in_run, float (&x)[kWidth][kCount],
+                       float (&da)[kWidth][kCount]) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+#pragma unroll
+      for (int k = 0; k < kWidth - 1; ++k) x[k][i] = x[k + 1][i];
+#pragma unroll
+      for (int k = kWidth - 1; k > 0; --k) da[k][i] = da[k - 1][i];
+    }
+    unpack(new_x, x[kWidth - 1]);
+    unpack(new_grad, da[0]);
+    if constexpr (kSilu) {
 #pragma unroll
       for (int i = 0; i < kCount; ++i) {
+        float sum = bias[i];
 #pragma unroll
-        for (int k = 0; k < kWidth - 1; ++k) x[k][i] = x[k + 1][i];
-#pragma unroll
-        for (int k = kWidth - 1; k > 0; --k) da[k][i] = da[k - 1][i];
+        for (int k = 0; k < kWidth; ++k) sum += weight[k][i] * x[k][i];
+        const float sigma = sizeof(T) == sizeof(float) ? sigmoid(sum) : fast_sigmoid(sum);
+        da[0][i] = in_sequence ? da[0][i] * silu_slope_from(sum, sigma) : 0;
       }
-      if (t < end) {
-        load(params.x, t, x[kWidth - 1]);
-        load(params.grad_out, t, grad);
-      }
+    }
+    if (!in_run) return;
 #pragma unroll
-      for (int i = 0; i < kCount; ++i) {
-        if constexpr (kSilu) {
-          float sum = bias[i];
+    for (int i = 0; i < kCount; ++i) {
+      grad_bias[i] += da[0][i];
 #pragma unroll
-          for (int k = 0; k < kWidth; ++k) sum += weight[k][i] * x[k][i];
-          const float sigma = sizeof(T) == sizeof(float) ? sigmoid(sum) : fast_sigmoid(sum);
-          grad[i] *= t < end ? silu_slope_from(sum, sigma) : 0;
-        }
-        da[0][i] = grad[i];
-        if (t < stop) {
-          grad_bias[i] += grad[i];
-#pragma unroll
-          for (int k = 0; k < kWidth; ++k) grad_weight[k][i] += grad[i] * x[k][i];
-        }
-      }
-      const std::int64_t input = t - (kWidth - 1);
-      if (input >= first) store(s, end, input, da);
+      for (int k = 0; k < kWidth; ++k) grad_weight[k][i] += da[0][i] * x[k][i];
     }
   }
 
@@ -153,7 +197,7 @@ struct Walk {
 };
 
 template <typename T, int kWidth, bool kSilu>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kResidentBlocks)
     conv_backward_fast_kernel(CausalConv1dBackwardParams<T> params, Grid grid) {
   if (blockIdx.x < grid.state_blocks) {
     const std::int64_t item = std::int64_t(blockIdx.x) * kThreads + threadIdx.x;
@@ -223,7 +267,8 @@ template <typename T>
 bool fast_path_takes(const CausalConv1dBackwardParams<T>& params) {
   return params.width >= 2 && params.width <= 4 && params.sequences.length > 0 &&
          params.batch > 0 && params.channels % kCount == 0 && takes_packets(params.x, kCount) &&
-         takes_packets(params.grad_out, kCount) && takes_packets(params.grad_x, kCount);
+         takes_packets(params.grad_out, kCount) && takes_packets(params.grad_x, kCount) &&
+         takes_packets(params.weight, kCount);
 }
 
 template <typename T>

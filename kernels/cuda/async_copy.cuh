@@ -14,6 +14,16 @@ __device__ inline void async_copy_16(void* to_shared, const void* from, bool exi
 #endif
 }
 
+// The same of 8 bytes.
+__device__ inline void async_copy_8(void* to_shared, const void* from, bool exists) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(to_shared));
+  const int bytes = exists ? 8 : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from), "r"(bytes)
+               : "memory");
+#endif
+}
+
 // Closes the group of this thread's copies since the group before.
 __device__ inline void close_async_copies() {
 #if __CUDA_ARCH__ >= 800

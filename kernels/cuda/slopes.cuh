@@ -14,8 +14,9 @@ __device__ inline Acc sigmoid(Acc x) {
 // s (1 + x (1 - s)) with s = sigmoid(x), 0 and 1 at the infinities.
 template <typename Acc>
 __device__ inline Acc silu_slope_from(Acc x, Acc s) {
-  // Bounded, so that 0 times infinity does not arise; far beyond where s is 0 or 1. NaN stays NaN.
-  const Acc bounded = x > Acc(1e4) ? Acc(1e4) : x < Acc(-1e4) ? Acc(-1e4) : x;
+  // Bounded, so that 0 times infinity does not arise; far beyond where s is 0 or 1. NaN stays NaN
+  // in s.
+  const Acc bounded = fmin(fmax(x, Acc(-1e4)), Acc(1e4));
   return s * (Acc(1) + bounded * (Acc(1) - s));
 }
 

@@ -1,11 +1,13 @@
 // How the fast kernels of selective_scan_backward cut the work. Every sequence is cut into chunks
 // of steps and these into tiles of kTileSteps; a block of kThreads takes one chunk and
 // kBlockChannels channels. Of those a lane holds two channels and four states:
-//   lane bits 0, 1: group of four states       lane bits 2 to 4: pair of channels (of 8 in a warp)
-//   register j of 2: channel 2 pair + (j ^ bit 0)
-//   register i of 4: state 4 group + (i ^ (bits 3, 2))
+//   lane bits 0, 2: group of four states    lane bits 1, 3, 4: pair of channels (of 8 in a warp)
+//   register j of 2: channel 2 pair + (j ^ bit 2)
+//   register i of 4: state 4 group + (i ^ bits 3, 4)
 // The exclusive-ors let sums over lanes halve their registers at every exchange without selecting
-// which half to send: what a lane keeps and what its partner needs lie at fixed registers.
+// which half to send: what a lane keeps and what its partner needs lie at fixed registers. Bits 0
+// and 1 take no part in them: lanes that differ in bit 0 read the same channels, those that differ
+// in bit 1 the same states, and wide reads of shared memory cost half where such neighbours agree.
 #pragma once
 
 #include "kernels/cuda/launch.h"
@@ -18,18 +20,23 @@ inline constexpr int kStates = 16;
 inline constexpr int kThreads = 128;
 inline constexpr int kWarps = kThreads / kWarpSize;
 inline constexpr int kBlockChannels = 64;
+inline constexpr int kWarpChannels = kBlockChannels / kWarps;
 inline constexpr int kTileSteps = 8;
 inline constexpr int kLaneChannels = 2;
 inline constexpr int kLaneStates = 4;
 inline constexpr int kBlockStates = kBlockChannels * kStates;
 
 struct Lane {
-  __device__ Lane() : warp(threadIdx.x / kWarpSize), lane(threadIdx.x % kWarpSize) {}
+  __device__ explicit Lane(int thread) : warp(thread / kWarpSize), lane(thread % kWarpSize) {}
 
-  __device__ int group() const { return lane & 3; }
-  __device__ int state_mask() const { return lane >> 2 & 3; }
+  __device__ int group() const { return (lane & 1) | (lane >> 1 & 2); }
+  __device__ int parity() const { return lane >> 2 & 1; }
+  __device__ int state_mask() const { return lane >> 3; }
+  // Two pairs of channels make four neighbouring ones.
+  __device__ int four() const { return warp * 4 + ((lane >> 1 & 1) | (lane >> 2 & 2)); }
+  __device__ int half() const { return lane >> 4; }
   // Within the block.
-  __device__ int channel(int j) const { return warp * 16 + (lane >> 2) * 2 + (j ^ (lane & 1)); }
+  __device__ int channel(int j) const { return four() * 4 + half() * 2 + (j ^ parity()); }
   __device__ int state(int i) const { return group() * kLaneStates + (i ^ state_mask()); }
 
   int warp, lane;
@@ -56,10 +63,9 @@ struct BlockStates {
   }
   // Channel and state, within the block, of the element at a place of that memory.
   __device__ static void decode(int place, int& channel, int& state) {
-    const int i = place % kLaneStates, thread = place / kLaneStates % kThreads;
-    const int j = place / kLaneStates / kThreads, lane = thread % kWarpSize;
-    channel = thread / kWarpSize * 16 + (lane >> 2) * 2 + (j ^ (lane & 1));
-    state = (lane & 3) * kLaneStates + (i ^ (lane >> 2 & 3));
+    const Lane lane(place / kLaneStates % kThreads);
+    channel = lane.channel(place / kLaneStates / kThreads);
+    state = lane.state(place % kLaneStates);
   }
 };
 
@@ -104,7 +110,8 @@ struct Chunks {
   }
 };
 
-// What the kernels leave for one another. States are laid out as BlockStates.
+// What the kernels leave for one another. States are laid out as BlockStates. What is per tile or
+// chunk state is of the channel blocks of a slice; the shares are of all channel blocks.
 struct Scratch {
   float* tile_states =
       nullptr;  // (chunks, tiles, blocks, states): h before a tile, from a zero start
@@ -114,9 +121,9 @@ struct Scratch {
   float* adjoints = nullptr;  // the same: a chunk's part of the gradient of h before it; then the
                               // gradient of h after it
   float* delta = nullptr;     // (chunks, blocks, channels): sum of dt
-  float* shares_A = nullptr;  // (chunks, blocks, channels, N)
-  float* shares_D = nullptr;  // (chunks, blocks, channels)
-  float* shares_bias = nullptr;  // (chunks, blocks, channels)
+  float* shares_A = nullptr;  // (chunks, all blocks, states)
+  float* shares_D = nullptr;  // (chunks, all blocks, channels)
+  float* shares_bias = nullptr;  // the same
   float* shares_BC = nullptr;    // (all blocks, B L, 2, N)
 };
 
@@ -124,6 +131,7 @@ struct Scratch {
 struct Slice {
   std::int64_t first_block = 0;
   std::int64_t blocks = 0;
+  std::int64_t all_blocks = 0;
 };
 
 }  // namespace simba::kernels::scan_backward

@@ -2,14 +2,13 @@
 //   1. summaries: what each chunk does to a state and to a gradient that pass through it
 //   2. carries: the state before and the gradient behind every chunk
 //   3. gradients: everything of a chunk, and shares of what is a sum over chunks or channel blocks
-//   4. those sums.
+//   4. all those sums.
 // The states before the tiles of a chunk, which 1 leaves for 3, take the most scratch: 8.5 bytes
 // per (step, channel). Beyond kTileStatesBytes the channel blocks are taken in slices.
 #pragma once
 
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/sum_shares.cuh"
 #include "kernels/selective_scan_backward/scan_backward_carries.cuh"
 #include "kernels/selective_scan_backward/scan_backward_gradients.cuh"
 #include "kernels/selective_scan_backward/scan_backward_paths.h"
@@ -19,10 +18,14 @@
 namespace simba::kernels {
 namespace scan_backward {
 
-// Chunks are as short as it takes for this many blocks, which fill a large GPU several times.
-inline constexpr std::int64_t kWantedBlocks = 2560;
+// Blocks that a large GPU holds at a time.
+inline constexpr std::int64_t kResidentBlocks = 4 * 132;
 inline constexpr std::int64_t kMinChunk = 64;
 inline constexpr std::int64_t kMaxChunk = 512;
+// What a block costs beside its steps, and a chunk's carries, in steps.
+inline constexpr std::int64_t kBlockSteps = 6;
+// Rows of a grid; carries_kernel takes further sequences in turn.
+inline constexpr std::int64_t kMostCarryRows = 65535;
 inline constexpr std::int64_t kTileStatesBytes = std::int64_t(512) << 20;
 
 // How a call is cut. Depends on its sizes alone.
@@ -36,11 +39,20 @@ struct Plan {
   explicit Plan(const SelectiveScanBackwardParams<T>& params)
       : blocks(ceil_div(params.channels, kBlockChannels)),
         tokens(params.batch * params.sequences.length) {
-    const Sequences& sequences = params.sequences;
-    std::int64_t steps = kMinChunk;
-    while (2 * steps <= kMaxChunk && tokens * blocks >= 2 * steps * kWantedBlocks) steps *= 2;
+    for (std::int64_t steps = kMinChunk; steps <= kMaxChunk; steps *= 2) {
+      const Chunks cut = cut_into(params.sequences, steps);
+      if (steps == kMinChunk || cost(cut) < cost(chunks)) chunks = cut;
+    }
+    const std::int64_t block_bytes =
+        chunks.most * (chunks.steps / kTileSteps) * kBlockStates * std::int64_t(sizeof(float));
+    const std::int64_t most_blocks = kTileStatesBytes / block_bytes;
+    const std::int64_t slices = ceil_div(blocks, most_blocks > 1 ? most_blocks : 1);
+    slice_blocks = ceil_div(blocks, slices);
+  }
+
+  static Chunks cut_into(const Sequences& sequences, std::int64_t steps) {
     const std::int64_t per_sequence = ceil_div(sequences.length, steps);
-    chunks = {
+    return {
         .sequences = sequences,
         .steps = steps,
         .per_sequence = per_sequence,
@@ -48,19 +60,19 @@ struct Plan {
                                      : sequences.count * per_sequence,
         .table = nullptr,
     };
-    const std::int64_t block_bytes =
-        chunks.most * (steps / kTileSteps) * kBlockStates * std::int64_t(sizeof(float));
-    const std::int64_t most_blocks = kTileStatesBytes / block_bytes;
-    const std::int64_t slices = ceil_div(blocks, most_blocks > 1 ? most_blocks : 1);
-    slice_blocks = ceil_div(blocks, slices);
+  }
+  // Steps that pass while all blocks run, as many at a time as a GPU holds.
+  std::int64_t cost(const Chunks& cut) const {
+    return ceil_div(cut.most * blocks, kResidentBlocks) * (cut.steps + kBlockSteps);
   }
 
   std::int64_t places() const { return chunks.most * slice_blocks; }
   std::int64_t tile_places() const { return places() * (chunks.steps / kTileSteps); }
   // In floats.
   std::int64_t scratch_size() const {
-    const std::int64_t per_place = 3 * kBlockStates + 3 * kBlockChannels;
-    return tile_places() * (kBlockStates + kBlockChannels) + places() * per_place +
+    return tile_places() * (kBlockStates + kBlockChannels) +
+           places() * (2 * kBlockStates + kBlockChannels) +
+           chunks.most * blocks * (kBlockStates + 2 * kBlockChannels) +
            blocks * tokens * 2 * kStates +
            (chunks.sequences.cu_seqlens ? chunks.sequences.count + 1 : 0);
   }
@@ -77,10 +89,10 @@ struct Plan {
     scratch.tile_delta = take(tile_places() * kBlockChannels);
     scratch.states = take(places() * kBlockStates);
     scratch.adjoints = take(places() * kBlockStates);
-    scratch.shares_A = take(places() * kBlockStates);
     scratch.delta = take(places() * kBlockChannels);
-    scratch.shares_D = take(places() * kBlockChannels);
-    scratch.shares_bias = take(places() * kBlockChannels);
+    scratch.shares_A = take(chunks.most * blocks * kBlockStates);
+    scratch.shares_D = take(chunks.most * blocks * kBlockChannels);
+    scratch.shares_bias = take(chunks.most * blocks * kBlockChannels);
     scratch.shares_BC = take(blocks * tokens * 2 * kStates);
     if (chunks.sequences.cu_seqlens) chunks.table = reinterpret_cast<std::int32_t*>(memory);
     return scratch;
@@ -91,28 +103,29 @@ template <typename T>
 void launch_slice(const SelectiveScanBackwardParams<T>& params, const Chunks& chunks,
                   const Scratch& scratch, const Slice& slice, cudaStream_t stream) {
   const auto grid = static_cast<unsigned>(chunks.most * slice.blocks);
-  const std::int64_t carries = chunks.sequences.count * slice.blocks * kBlockStates;
+  const std::int64_t count = chunks.sequences.count;
+  const dim3 carries(static_cast<unsigned>(slice.blocks * kBlockStates / kCarryThreads),
+                     static_cast<unsigned>(count < kMostCarryRows ? count : kMostCarryRows), 2);
   summaries_kernel<T><<<grid, kThreads, 0, stream>>>(params, chunks, scratch, slice);
-  carries_kernel<T>
-      <<<static_cast<unsigned>(ceil_div(carries, kCarryThreads)), kCarryThreads, 0, stream>>>(
-          params, chunks, scratch, slice);
+  carries_kernel<T><<<carries, kCarryThreads, 0, stream>>>(params, chunks, scratch, slice);
   gradients_kernel<T>
-      <<<grid, kThreads, sizeof(GradientsMemory), stream>>>(params, chunks, scratch, slice);
+      <<<grid, kThreads, sizeof(GradientsMemory<T>), stream>>>(params, chunks, scratch, slice);
+}
 
-  const std::int64_t first = slice.first_block * kBlockChannels;
-  const std::int64_t width = slice.blocks * kBlockChannels, rest = params.channels - first;
-  const std::int64_t channels = width < rest ? width : rest;
-  const std::int32_t* limit = chunks.table ? chunks.table + chunks.sequences.count : nullptr;
-  sum_shares(scratch.shares_A, chunks.most, limit, width * kStates, channels * kStates,
-             params.grad_A + first * kStates, stream);
-  if (params.grad_D) {
-    sum_shares(scratch.shares_D, chunks.most, limit, width, channels, params.grad_D + first,
-               stream);
-  }
-  if (params.grad_delta_bias) {
-    sum_shares(scratch.shares_bias, chunks.most, limit, width, channels,
-               params.grad_delta_bias + first, stream);
-  }
+template <typename T>
+void launch_sums(const SelectiveScanBackwardParams<T>& params, const Plan& plan,
+                 const Scratch& scratch, cudaStream_t stream) {
+  const auto of_shares = [](std::int64_t size) {
+    return static_cast<unsigned>(ceil_div(size, kShareColumns));
+  };
+  const SumsGrid grid{
+      .tokens = static_cast<unsigned>(ceil_div(plan.tokens * 2 * kStates, kSumsThreads)),
+      .A = of_shares(plan.blocks * kBlockStates),
+      .D = params.grad_D ? of_shares(params.channels) : 0,
+      .bias = params.grad_delta_bias ? of_shares(params.channels) : 0,
+  };
+  sums_kernel<T>
+      <<<grid.blocks(), kSumsThreads, 0, stream>>>(params, plan.chunks, scratch, plan.blocks, grid);
 }
 
 }  // namespace scan_backward
@@ -123,7 +136,7 @@ bool fast_path_takes(const SelectiveScanBackwardParams<T>& params) {
   constexpr int kCount = kStageChannels;
   if (params.states != kStates || params.sequences.count == 0 || params.batch == 0 ||
       params.sequences.length == 0 || params.channels == 0 || params.channels % kCount != 0 ||
-      device_capability() < 80) {
+      code_capability(gradients_kernel<T>) < 80) {
     return false;
   }
   const Plan plan(params);
@@ -146,17 +159,19 @@ cudaError_t scan_backward_fast(const SelectiveScanBackwardParams<T>& params, cud
   const Scratch scratch = plan.lay_out(params.scratch);
   const cudaError_t error =
       cudaFuncSetAttribute(gradients_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           static_cast<int>(sizeof(GradientsMemory)));
+                           static_cast<int>(sizeof(GradientsMemory<T>)));
   if (error != cudaSuccess) return error;
   if (plan.chunks.table) table_kernel<<<1, kTableThreads, 0, stream>>>(plan.chunks);
   for (std::int64_t first = 0; first < plan.blocks; first += plan.slice_blocks) {
     const std::int64_t rest = plan.blocks - first;
-    const Slice slice{first, rest < plan.slice_blocks ? rest : plan.slice_blocks};
+    const Slice slice{
+        .first_block = first,
+        .blocks = rest < plan.slice_blocks ? rest : plan.slice_blocks,
+        .all_blocks = plan.blocks,
+    };
     launch_slice(params, plan.chunks, scratch, slice, stream);
   }
-  const std::int64_t items = plan.tokens * 2 * kStates;
-  tokens_kernel<T><<<static_cast<unsigned>(ceil_div(items, kSumThreads)), kSumThreads, 0, stream>>>(
-      params, scratch.shares_BC, plan.blocks);
+  launch_sums(params, plan, scratch, stream);
   return cudaGetLastError();
 }
 
