@@ -53,7 +53,12 @@ void influence_scores_reduce_cpu(const InfluenceScoresParams<T>& params, std::in
 
 template <typename T>
 std::int64_t causal_conv1d_work_items(const CausalConv1dParams<T>& params) {
-  return params.sequences.count * ceil_div(params.channels, kBlockChannels);
+  const Sequences& sequences = params.sequences;
+  std::int64_t tiles = 0;
+  for (std::int64_t s = 0; s < sequences.count; ++s) {
+    tiles += conv_tiles(sequences.end(s) - sequences.begin(s));
+  }
+  return tiles;
 }
 
 template <typename T>

@@ -29,6 +29,12 @@ inline constexpr std::int64_t kNormBackwardRun = 128;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// Steps of a work item of causal_conv1d. A sequence without steps has an item too: for its state.
+inline constexpr std::int64_t kConvTileSteps = 64;
+constexpr std::int64_t conv_tiles(std::int64_t length) {
+  return length == 0 ? 1 : ceil_div(length, kConvTileSteps);
+}
+
 // selective_scan_backward adds up grad_B and grad_C over the blocks of a group, and keeps one copy
 // of them for each group: at most this many.
 inline constexpr std::int64_t kScanBackwardGroups = 16;

@@ -28,7 +28,7 @@ struct CausalConv1dParams {
   bool silu = false;
 };
 
-// Work items: (sequence, block of channels).
+// Work items: (sequence, tile of steps).
 template <typename T>
 std::int64_t causal_conv1d_work_items(const CausalConv1dParams<T>& params);
 template <typename T>

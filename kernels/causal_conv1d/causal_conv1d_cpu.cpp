@@ -1,6 +1,6 @@
-// Compiled once per CpuTarget. Work item i: block of channels i / S, sequence i % S. Lanes are
-// channels. A window in scratch holds K - 1 older inputs and the inputs of a tile of steps, so a
-// chunk shorter than the filter needs no case of its own.
+// Compiled once per CpuTarget. Lanes are channels. Work item: a tile of steps of one sequence, over
+// all channels, so that memory is read in the order in which it lies. Inputs from before the
+// sequence are rows in scratch like any others, so no step needs a case of its own.
 #include "kernels/cpu_kernels.h"
 #include "kernels/simd_math.h"
 
@@ -8,130 +8,118 @@ namespace simba::kernels {
 namespace HWY_NAMESPACE {
 
 template <typename T>
-class ConvBlock {
+class Convolution {
  public:
   using Acc = AccumulateType<T>;
-  static constexpr std::int64_t kTileSteps = 32, kTogether = 4;
 
-  explicit ConvBlock(std::int64_t width)
-      : width_(width),
-        window_((width - 1 + kTileSteps) * kBlockChannels),
-        weight_(width * kBlockChannels),
-        bias_(kBlockChannels) {}
-
-  void load_parameters(const CausalConv1dParams<T>& params, std::int64_t first,
-                       std::int64_t channels) {
-    first_ = first;
-    channels_ = channels;
-    for (std::int64_t i = 0; i < kBlockChannels; ++i) {
-      bias_[i] = params.bias && i < channels ? params.bias[first + i] : Acc{0};
-      for (std::int64_t k = 0; k < width_; ++k) {
-        weight_[k * kBlockChannels + i] =
-            i < channels ? params.weight[(first + i) * width_ + k] : Acc{0};
+  explicit Convolution(const CausalConv1dParams<T>& params)
+      : params_(params),
+        stride_(ceil_div(params.channels, kLanes<Acc>) * kLanes<Acc>),
+        weight_((params.width + 1) * stride_),
+        older_((params.width - 1) * params.channels),
+        inputs_(params.width - 1 + kTogether) {
+    for (std::int64_t i = 0; i < stride_; ++i) {
+      const bool inside = i < params.channels;
+      for (std::int64_t k = 0; k < params.width; ++k) {
+        weight_[k * stride_ + i] = inside ? params.weight[i * params.width + k] : Acc{0};
       }
+      weight_[params.width * stride_ + i] = inside && params.bias ? params.bias[i] : Acc{0};
     }
   }
 
-  void run(const CausalConv1dParams<T>& params, std::int64_t s) {
-    const Sequences& sequences = params.sequences;
-    const std::int64_t batch = sequences.batch(s), end = sequences.end(s);
-    const std::int64_t state = (s * params.channels + first_) * (width_ - 1);
-    load_state(params.initial_state ? params.initial_state + state : nullptr);
-    for (std::int64_t t = sequences.begin(s); t < end; t += kTileSteps) {
-      const std::int64_t steps = end - t < kTileSteps ? end - t : kTileSteps;
-      load_inputs(params, batch, t, steps);
-      const std::int64_t next = t + steps;
-      const std::int64_t ahead = end - next < kTileSteps ? end - next : kTileSteps;
-      prefetch_rows(params.x, batch, next, ahead, first_, channels_);
-      if (width_ == 4) {
-        convolve<4>(params, batch, t, steps);
-      } else {
-        convolve<0>(params, batch, t, steps);
-      }
-      for (std::int64_t i = 0; i < (width_ - 1) * kBlockChannels; ++i) {
-        window_[i] = window_[i + steps * kBlockChannels];
-      }
-    }
-    store_state(params.last_state + state);
+  // The steps from `first` on of sequence s, at most kConvTileSteps; the state after the last.
+  void run(std::int64_t s, std::int64_t first) {
+    const std::int64_t begin = params_.sequences.begin(s);
+    const std::int64_t length = params_.sequences.end(s) - begin;
+    const std::int64_t end = length - first < kConvTileSteps ? length : first + kConvTileSteps;
+    batch_ = params_.sequences.batch(s);
+    begin_ = begin;
+    if (first < params_.width - 1) load_state(s);
+    std::int64_t t = first;
+    for (; t + kTogether <= end; t += kTogether) convolve_steps<kTogether>(t, end);
+    for (; t < end; ++t) convolve_steps<1>(t, end);
+    if (end == length) store_state(s, length);
   }
 
  private:
-  void load_state(const T* state) {
-    T older[kBlockChannels] = {};
-    for (std::int64_t k = 0; k < width_ - 1; ++k) {
-      for (std::int64_t i = 0; state && i < channels_; ++i) older[i] = state[i * (width_ - 1) + k];
-      for (std::int64_t i = 0; i < kBlockChannels; i += kLanes<Acc>) {
-        hn::Store(load_full<Acc>(older + i), Tag<Acc>(), &window_[k * kBlockChannels + i]);
+  static constexpr int kTogether = 4;
+
+  // The input at step t of the sequence, K - 1 of them before its begin.
+  const T* input(std::int64_t t) const {
+    if (t < 0) return &older_[(params_.width - 1 + t) * params_.channels];
+    return params_.x.row(batch_, begin_ + t);
+  }
+
+  void load_state(std::int64_t s) {
+    const std::int64_t channels = params_.channels, older = params_.width - 1;
+    const T* state = params_.initial_state ? params_.initial_state + s * channels * older : nullptr;
+    for (std::int64_t k = 0; k < older; ++k) {
+      for (std::int64_t i = 0; i < channels; ++i) {
+        older_[k * channels + i] = state ? state[i * older + k] : T{};
       }
     }
   }
 
-  void store_state(T* state) const {
-    T newest[kBlockChannels];
-    for (std::int64_t k = 0; k < width_ - 1; ++k) {
-      for (std::int64_t i = 0; i < kBlockChannels; i += kLanes<Acc>) {
-        store_full<Acc>(hn::Load(Tag<Acc>(), &window_[k * kBlockChannels + i]), newest + i);
-      }
-      for (std::int64_t i = 0; i < channels_; ++i) state[i * (width_ - 1) + k] = newest[i];
+  void store_state(std::int64_t s, std::int64_t length) const {
+    const std::int64_t channels = params_.channels, older = params_.width - 1;
+    T* state = params_.last_state + s * channels * older;
+    for (std::int64_t k = 0; k < older; ++k) {
+      const T* newest = input(length - older + k);
+      for (std::int64_t i = 0; i < channels; ++i) state[i * older + k] = newest[i];
     }
   }
 
-  void load_inputs(const CausalConv1dParams<T>& params, std::int64_t batch, std::int64_t t,
-                   std::int64_t steps) {
-    for (std::int64_t k = 0; k < steps; ++k) {
-      const T* row = params.x.row(batch, t + k) + first_;
-      Acc* to = window_.get() + (width_ - 1 + k) * kBlockChannels;
-      for (std::int64_t i = 0; i < kBlockChannels; i += kLanes<Acc>) {
-        hn::Store(load_lanes<Acc>(row + i, channels_ - i), Tag<Acc>(), to + i);
+  // Steps [t, t + kCount): silu is a long chain of operations, several steps at once hide it.
+  template <int kCount>
+  void convolve_steps(std::int64_t t, std::int64_t end) {
+    const std::int64_t older = params_.width - 1;
+    for (std::int64_t k = 0; k < older + kCount; ++k) inputs_[k] = input(t - older + k);
+    const T* ahead[kCount];
+    T* out[kCount];
+    for (int j = 0; j < kCount; ++j) {
+      out[j] = params_.out.row(batch_, begin_ + t + j);
+      ahead[j] = input(t + j + kCount < end ? t + j + kCount : end - 1);
+    }
+    for (std::int64_t i = 0; i < params_.channels; i += kLanes<Acc>) {
+      if (params_.width == 4) {
+        convolve_vectors<4, kCount>(i, ahead, out);
+      } else {
+        convolve_vectors<0, kCount>(i, ahead, out);
       }
     }
   }
 
   // kWidth: K where known when compiled, else 0.
-  template <int kWidth>
-  HWY_INLINE void convolve(const CausalConv1dParams<T>& params, std::int64_t batch, std::int64_t t,
-                           std::int64_t steps) const {
-    for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) {
-      std::int64_t step = 0;
-      for (; step + kTogether <= steps; step += kTogether) {
-        convolve_steps<kWidth, kTogether>(params, batch, t, step, i);
-      }
-      for (; step < steps; ++step) convolve_steps<kWidth, 1>(params, batch, t, step, i);
-    }
-  }
-
-  // silu is a long chain of operations: several steps at once hide it.
   template <int kWidth, int kCount>
-  HWY_INLINE void convolve_steps(const CausalConv1dParams<T>& params, std::int64_t batch,
-                                 std::int64_t t, std::int64_t step, std::int64_t i) const {
+  HWY_INLINE void convolve_vectors(std::int64_t i, const T* const* ahead, T* const* out) const {
     const Tag<Acc> d;
-    const std::int64_t width = kWidth ? kWidth : width_;
+    const std::int64_t width = kWidth ? kWidth : params_.width, count = params_.channels - i;
     Vec<Acc> sum[kCount];
 #pragma GCC unroll 4
-    for (int j = 0; j < kCount; ++j) sum[j] = hn::Load(d, &bias_[i]);
+    for (int j = 0; j < kCount; ++j) {
+      sum[j] = hn::Load(d, &weight_[width * stride_ + i]);
+      hwy::Prefetch(ahead[j] + i);
+    }
     for (std::int64_t k = 0; k < width; ++k) {
-      const auto weight = hn::Load(d, &weight_[k * kBlockChannels + i]);
-      const Acc* x = window_.get() + (step + k) * kBlockChannels + i;
+      const auto weight = hn::Load(d, &weight_[k * stride_ + i]);
 #pragma GCC unroll 4
       for (int j = 0; j < kCount; ++j) {
-        sum[j] = hn::MulAdd(weight, hn::Load(d, x + j * kBlockChannels), sum[j]);
+        sum[j] = hn::MulAdd(weight, load_lanes<Acc>(inputs_[k + j] + i, count), sum[j]);
       }
     }
-    if (params.silu) {
+    if (params_.silu) {
 #pragma GCC unroll 4
       for (int j = 0; j < kCount; ++j) sum[j] = Silu<Acc>(sum[j]);
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < kCount; ++j) {
-      T* out = params.out.row(batch, t + step + j) + first_ + i;
-      store_lanes<Acc>(sum[j], out, channels_ - i);
-    }
+    for (int j = 0; j < kCount; ++j) store_lanes<Acc>(sum[j], out[j] + i, count);
   }
 
-  std::int64_t width_, first_ = 0, channels_ = 0;
-  Scratch<Acc> window_;  // (K - 1 + steps, channels)
-  Scratch<Acc> weight_;  // (K, channels)
-  Scratch<Acc> bias_;    // (channels)
+  const CausalConv1dParams<T>& params_;
+  std::int64_t stride_, batch_ = 0, begin_ = 0;
+  Scratch<Acc> weight_;       // (K, channels), and the bias as its last row
+  Scratch<T> older_;          // (K - 1, channels): the inputs before the sequence
+  Scratch<const T*> inputs_;  // of a group of steps
 };
 
 }  // namespace HWY_NAMESPACE
@@ -140,16 +128,15 @@ template <CpuTarget target, typename T>
 void causal_conv1d_target(const CausalConv1dParams<T>& params, std::int64_t begin,
                           std::int64_t end) {
   if (begin >= end) return;
-  HWY_NAMESPACE::ConvBlock<T> block(params.width);
-  std::int64_t loaded = -1;
+  const Sequences& sequences = params.sequences;
+  const auto tiles = [&](std::int64_t s) {
+    return conv_tiles(sequences.end(s) - sequences.begin(s));
+  };
+  HWY_NAMESPACE::Convolution<T> convolution(params);
+  std::int64_t s = 0, before = 0;  // the item's sequence, and the tiles of those before it
   for (std::int64_t item = begin; item < end; ++item) {
-    const std::int64_t first = item / params.sequences.count * kBlockChannels;
-    if (loaded != first) {
-      const std::int64_t rest = params.channels - first;
-      block.load_parameters(params, first, rest < kBlockChannels ? rest : kBlockChannels);
-      loaded = first;
-    }
-    block.run(params, item % params.sequences.count);
+    while (item >= before + tiles(s)) before += tiles(s++);
+    convolution.run(s, (item - before) * kConvTileSteps);
   }
 }
 

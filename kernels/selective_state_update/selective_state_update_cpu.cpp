@@ -9,7 +9,7 @@ void selective_state_update_target(const SelectiveStateUpdateParams<T>& params, 
                                    std::int64_t end) {
   if (begin >= end) return;
   const HWY_NAMESPACE::FlushSubnormals flush;
-  HWY_NAMESPACE::ScanBlock<T> block(params.states);
+  HWY_NAMESPACE::ScanStripe<T> block(params.states, 1);
   std::int64_t loaded = -1;
   for (std::int64_t item = begin; item < end; ++item) {
     const std::int64_t s = item % params.sequences;
