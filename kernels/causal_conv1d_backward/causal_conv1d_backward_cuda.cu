@@ -35,15 +35,15 @@ cudaError_t run(const CausalConv1dBackwardParams<T>& params, cudaStream_t stream
 
 // grad_weight and grad_bias from their shares.
 template <typename T>
-__global__ void __launch_bounds__(kShareColumns* kShareRows)
+__global__ void __launch_bounds__(kShareThreads)
     parameters_kernel(CausalConv1dBackwardParams<T> params, std::int64_t shares,
                       std::int64_t sums) {
   const std::int64_t weights = params.channels * params.width;
-  for_sums_of_shares(blockIdx.x, params.scratch, shares, weights + params.channels, sums,
-                     [&](std::int64_t i, AccumulateType<T> sum) {
-                       *(i < weights ? params.grad_weight + i : params.grad_bias + i - weights) =
-                           sum;
-                     });
+  for_sums_of_shares<kShareRows>(
+      blockIdx.x, params.scratch, shares, weights + params.channels, sums,
+      [&](std::int64_t i, AccumulateType<T> sum) {
+        *(i < weights ? params.grad_weight + i : params.grad_bias + i - weights) = sum;
+      });
 }
 
 }  // namespace
@@ -71,8 +71,9 @@ cudaError_t causal_conv1d_backward_cuda(const CausalConv1dBackwardParams<T>& par
   if (params.channels == 0) return cudaSuccess;
   if (const cudaError_t error = run(params, stream); error != cudaSuccess) return error;
   const std::int64_t sums = params.channels * (params.width + (params.grad_bias ? 1 : 0));
-  parameters_kernel<T><<<static_cast<unsigned>(ceil_div(sums, kShareColumns)),
-                         kShareColumns * kShareRows, 0, stream>>>(params, shares_of(params), sums);
+  parameters_kernel<T>
+      <<<static_cast<unsigned>(ceil_div(sums, kShareColumns)), kShareThreads, 0, stream>>>(
+          params, shares_of(params), sums);
   return cudaGetLastError();
 }
 

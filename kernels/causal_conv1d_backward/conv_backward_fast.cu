@@ -25,10 +25,9 @@ constexpr int kBlockChannels = kWarpSize * kCount;
 constexpr int kAhead = 4;
 constexpr int kResidentBlocks = 4;  // of a multiprocessor
 // Runs are long, since a block's share of the parameters' gradients costs as much as some
-// positions, where that leaves enough blocks to fill a large GPU twice.
-constexpr std::int64_t kWantedBlocks = 2 * kResidentBlocks * 132;
-constexpr std::int64_t kMinRun = 16;
-constexpr std::int64_t kMaxRun = 64;
+// positions, where that leaves enough blocks to fill a large GPU.
+constexpr std::int64_t kWantedBlocks = kResidentBlocks * 132;
+constexpr std::int64_t kMinRun = 16, kMaxRun = 64;
 
 struct Grid {
   unsigned state_blocks;
@@ -41,8 +40,9 @@ template <typename T>
 Grid grid_of(const CausalConv1dBackwardParams<T>& params) {
   const Sequences& sequences = params.sequences;
   const std::int64_t channel_blocks = ceil_div(params.channels, kBlockChannels);
-  const std::int64_t even =
-      ceil_div(sequences.length * params.batch * channel_blocks, kWantedBlocks * kWarps);
+  const std::int64_t columns = channel_blocks * params.batch;
+  const std::int64_t rows = columns > 0 && columns < kWantedBlocks ? kWantedBlocks / columns : 1;
+  const std::int64_t even = ceil_div(sequences.length, kWarps * rows);
   const std::int64_t run = even < kMinRun ? kMinRun : even > kMaxRun ? kMaxRun : even;
   const std::int64_t states = params.grad_initial_state ? sequences.count * params.channels : 0;
   return {

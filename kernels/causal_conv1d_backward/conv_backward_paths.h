@@ -16,8 +16,8 @@ cudaError_t conv_backward_portable(const CausalConv1dBackwardParams<T>& params,
                                    cudaStream_t stream);
 
 // Several neighbouring channels at a time, each input read once per run of positions. Takes 2 to 4
-// taps and D that are multiples of 8 bytes (float: 16) in rows aligned to them, of any T but
-// double, where there is a position.
+// taps and D that are multiples of 8 bytes (float: 16) in rows aligned to them, weights aligned to
+// 16 bytes, of any T but double, where there is a position.
 template <typename T>
 bool fast_path_takes(const CausalConv1dBackwardParams<T>& params);
 template <typename T>

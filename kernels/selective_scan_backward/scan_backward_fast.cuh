@@ -18,8 +18,8 @@
 namespace simba::kernels {
 namespace scan_backward {
 
-// Blocks that a large GPU holds at a time.
-inline constexpr std::int64_t kResidentBlocks = 4 * 132;
+// Blocks of the third kernel that a large GPU holds at a time.
+inline constexpr std::int64_t kResidentBlocks = kGradientsBlocks * 132;
 inline constexpr std::int64_t kMinChunk = 64;
 inline constexpr std::int64_t kMaxChunk = 512;
 // What a block costs beside its steps, and a chunk's carries, in steps.
@@ -116,7 +116,7 @@ template <typename T>
 void launch_sums(const SelectiveScanBackwardParams<T>& params, const Plan& plan,
                  const Scratch& scratch, cudaStream_t stream) {
   const auto of_shares = [](std::int64_t size) {
-    return static_cast<unsigned>(ceil_div(size, kShareColumns));
+    return static_cast<unsigned>(ceil_div(size, kSumsColumns));
   };
   const SumsGrid grid{
       .tokens = static_cast<unsigned>(ceil_div(plan.tokens * 2 * kStates, kSumsThreads)),

@@ -1,8 +1,8 @@
 // Third kernel: the gradients of one chunk and 64 channels, tile by tile from its end. In a tile
 // each lane runs its states forward and then back with their gradients (scan_backward_lane.cuh);
-// then each thread finishes the four channels and one step that it staged. Shared memory, 53 KiB
-// with 16-bit T, so that 4 blocks share a multiprocessor: fetched inputs 8, inputs in float 16,
-// sums over states 12, over channels 8, what threads keep for themselves 8.
+// then each thread finishes the four channels and one step that it staged. Registers are what a
+// multiprocessor runs out of, with 3 blocks. Shared memory, 53 KiB with 16-bit T: fetched inputs 8,
+// inputs in float 16, sums over states 12, over channels 8, what threads keep for themselves 8.
 #pragma once
 
 #include "kernels/selective_scan_backward/scan_backward_lane.cuh"
@@ -10,7 +10,7 @@
 
 namespace simba::kernels::scan_backward {
 
-inline constexpr int kGradientsBlocks = 4;  // of a multiprocessor
+inline constexpr int kGradientsBlocks = 3;  // of a multiprocessor
 
 template <typename T>
 struct GradientsMemory {

@@ -8,7 +8,7 @@
 
 namespace simba::kernels::scan_backward {
 
-inline constexpr int kKeptDecays = 1;
+inline constexpr int kKeptDecays = 2;
 
 struct TileSums {
   SumsOverStates a, b, y;  // A g e h, B g, C h

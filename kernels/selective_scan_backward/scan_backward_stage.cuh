@@ -101,11 +101,7 @@ struct Stage {
     unpack(fetched.grad_out[threadIdx.x], dy);
     take_quad(constants.bias[four], bias);
 #pragma unroll
-    for (int i = 0; i < kStageChannels; ++i) {
-      dt[i] += bias[i];
-      if constexpr (kSlopes) slopes.dt[i] = 1;
-      if constexpr (kSlopes) slopes.z[i] = 0;
-    }
+    for (int i = 0; i < kStageChannels; ++i) dt[i] += bias[i];
     if (params.delta_softplus) {
 #pragma unroll
       for (int i = 0; i < kStageChannels; ++i) {
@@ -113,6 +109,9 @@ struct Stage {
         dt[i] = softplus_of_exponential(x, e);
         if constexpr (kSlopes) slopes.dt[i] = (x < 0 ? e : 1) * fast_reciprocal(1 + e);
       }
+    } else if constexpr (kSlopes) {
+#pragma unroll
+      for (int i = 0; i < kStageChannels; ++i) slopes.dt[i] = 1;
     }
     if (params.z) {
       float gate[kStageChannels];
@@ -123,6 +122,9 @@ struct Stage {
         if constexpr (kSlopes) slopes.z[i] = dy[i] * silu_slope_from(gate[i], s);
         dy[i] *= gate[i] * s;
       }
+    } else if constexpr (kSlopes) {
+#pragma unroll
+      for (int i = 0; i < kStageChannels; ++i) slopes.z[i] = 0;
     }
 #pragma unroll
     for (int i = 0; i < kStageChannels; ++i) {

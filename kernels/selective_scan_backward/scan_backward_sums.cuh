@@ -48,7 +48,9 @@ struct SumsGrid {
   unsigned blocks() const { return tokens + A + D + bias; }
 };
 
-inline constexpr int kSumsThreads = kShareColumns * kShareRows;
+inline constexpr int kSumsThreads = kShareThreads;
+inline constexpr int kSumsRows = 4;
+inline constexpr int kSumsColumns = kShareThreads / kSumsRows;
 
 // dB and dC: one thread for each (token, dB or dC, state).
 template <typename T>
@@ -57,7 +59,7 @@ __device__ void sum_tokens(const SelectiveScanBackwardParams<T>& params, const f
   const std::int64_t size = params.batch * params.sequences.length * 2 * kStates;
   if (item >= size) return;
   float sum = 0;
-#pragma unroll 8
+#pragma unroll 16
   for (std::int64_t block = 0; block < blocks; ++block) sum += shares[block * size + item];
   const int which = static_cast<int>(item % (2 * kStates));
   const std::int64_t token = item / (2 * kStates);
@@ -79,20 +81,22 @@ __global__ void __launch_bounds__(kSumsThreads)
   const std::int64_t count = chunks.table ? chunks.table[chunks.sequences.count] : chunks.most;
   if (block < grid.A) {
     const std::int64_t size = blocks * kBlockStates;
-    for_sums_of_shares(block, scratch.shares_A, count, size, size, [&](std::int64_t i, float sum) {
-      int column, state;
-      BlockStates::decode(static_cast<int>(i % kBlockStates), column, state);
-      const std::int64_t channel = i / kBlockStates * kBlockChannels + column;
-      if (channel < params.channels) params.grad_A[channel * kStates + state] = sum;
-    });
+    for_sums_of_shares<kSumsRows>(
+        block, scratch.shares_A, count, size, size, [&](std::int64_t i, float sum) {
+          int column, state;
+          BlockStates::decode(static_cast<int>(i % kBlockStates), column, state);
+          const std::int64_t channel = i / kBlockStates * kBlockChannels + column;
+          if (channel < params.channels) params.grad_A[channel * kStates + state] = sum;
+        });
     return;
   }
   block -= grid.A;
   const bool skip = block < grid.D;
   const float* shares = skip ? scratch.shares_D : scratch.shares_bias;
   float* sums = skip ? params.grad_D : params.grad_delta_bias;
-  for_sums_of_shares(skip ? block : block - grid.D, shares, count, blocks * kBlockChannels,
-                     params.channels, [&](std::int64_t i, float sum) { sums[i] = sum; });
+  for_sums_of_shares<kSumsRows>(skip ? block : block - grid.D, shares, count,
+                                blocks * kBlockChannels, params.channels,
+                                [&](std::int64_t i, float sum) { sums[i] = sum; });
 }
 
 }  // namespace simba::kernels::scan_backward
