@@ -78,7 +78,7 @@ def _runs(loaded: Loaded, models: Models, lengths: Sequence[int]) -> dict[str, R
         flops = sum(model.flops(n, plan=plan).prefill_with_scores for n in lengths)
         runs[label] = Run(
             lambda plan=plan: model.prefill(contexts, plan=plan),
-            _products(loaded, lengths, plan),
+            prefill_products(loaded, lengths, plan),
             f"floor of {label}",
             {"flops_share": flops / dense_flops},
         )
@@ -96,7 +96,8 @@ def _runs(loaded: Loaded, models: Models, lengths: Sequence[int]) -> dict[str, R
     return runs
 
 
-def _products(loaded: Loaded, lengths: Sequence[int], plan) -> list[Product]:
+def prefill_products(loaded: Loaded, lengths: Sequence[int], plan) -> list[Product]:
+    """The matrix products of one prefill under a plan, in order."""
     layers = loaded.model.n_layer
     entering = [plan.tokens_per_layer(n, layers) for n in lengths]
     rows = [sum(tokens) for tokens in zip(*entering, strict=True)]

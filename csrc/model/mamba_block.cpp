@@ -16,7 +16,7 @@ std::optional<at::Tensor> optional(const at::Tensor& tensor) {
 
 }  // namespace
 
-SsmInputs MambaBlock::project(const Tokens& tokens, MambaLayerState& state) const {
+SsmInputs MambaBlock::project(Tokens tokens, MambaLayerState& state) const {
   SsmInputs inputs;
   inputs.cu_seqlens = tokens.cu_seqlens;
   inputs.lengths = tokens.lengths;
@@ -29,14 +29,15 @@ SsmInputs MambaBlock::project(const Tokens& tokens, MambaLayerState& state) cons
   std::tie(normed, inputs.residual) = ops::add_norm(
       tokens.hidden, optional(tokens.residual), weights_.norm_weight, optional(weights_.norm_bias),
       optional(tokens.residual_rows), config_.norm_epsilon, config_.residual_in_fp32);
+  tokens.hidden = tokens.residual = at::Tensor();
 
-  const std::int64_t d_inner = config_.d_inner;
-  const at::Tensor xz = apply_linear(normed.squeeze(0), weights_.in_proj, weights_.in_proj_bias);
-  const at::Tensor x = xz.narrow(1, 0, d_inner).unsqueeze(0);
-  inputs.z = xz.narrow(1, d_inner, d_inner).unsqueeze(0);
+  auto [x, z] = in_proj(normed.squeeze(0));
+  normed = at::Tensor();
+  inputs.z = z.unsqueeze(0);
   std::tie(inputs.u, state.conv) =
-      ops::causal_conv1d(x, weights_.conv_weight, optional(weights_.conv_bias),
+      ops::causal_conv1d(x.unsqueeze(0), weights_.conv_weight, optional(weights_.conv_bias),
                          optional(state.conv), tokens.cu_seqlens, /*silu=*/true);
+  x = at::Tensor();
 
   const std::int64_t N = config_.d_state;
   const at::Tensor dt_B_C = apply_linear(inputs.u.squeeze(0), weights_.x_proj, {});
@@ -45,6 +46,21 @@ SsmInputs MambaBlock::project(const Tokens& tokens, MambaLayerState& state) cons
   inputs.B = dt_B_C.narrow(1, config_.dt_rank, N).unsqueeze(0);
   inputs.C = dt_B_C.narrow(1, config_.dt_rank + N, N).unsqueeze(0);
   return inputs;
+}
+
+std::pair<at::Tensor, at::Tensor> MambaBlock::in_proj(const at::Tensor& normed) const {
+  const std::int64_t d_inner = config_.d_inner;
+  const at::Tensor &weight = weights_.in_proj, &bias = weights_.in_proj_bias;
+  if (!normed.is_cpu()) {
+    const at::Tensor xz = apply_linear(normed, weight, bias);
+    return {xz.narrow(1, 0, d_inner), xz.narrow(1, d_inner, d_inner)};
+  }
+  // As two products, each in memory of its own: x's serves again after the convolution.
+  const auto half = [&](std::int64_t first) {
+    return apply_linear(normed, weight.narrow(0, first, d_inner),
+                        bias.defined() ? bias.narrow(0, first, d_inner) : bias);
+  };
+  return {half(0), half(d_inner)};
 }
 
 at::Tensor MambaBlock::scan(const SsmInputs& inputs, const Kept& kept,
@@ -59,11 +75,11 @@ at::Tensor MambaBlock::scan(const SsmInputs& inputs, const Kept& kept,
   return y;
 }
 
-Tokens MambaBlock::emit(const at::Tensor& y, const SsmInputs& inputs, const Kept& kept) const {
-  const at::Tensor gated = kept.all() ? y : ops::gate(y, inputs.z, kept.indices);
+Tokens MambaBlock::emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept) const {
+  if (!kept.all()) y = ops::gate(y, inputs.z, kept.indices);
   Tokens tokens;
   tokens.hidden =
-      apply_linear(gated.squeeze(0), weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);
+      apply_linear(y.squeeze(0), weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);
   tokens.residual = inputs.residual;
   tokens.residual_rows = kept.indices;
   tokens.cu_seqlens = kept.cu_seqlens;
@@ -80,11 +96,11 @@ Tokens MambaBlock::step(const Tokens& tokens, MambaLayerState& state) const {
   const auto [normed, residual] = ops::add_norm(
       tokens.hidden, optional(tokens.residual), weights_.norm_weight, optional(weights_.norm_bias),
       /*indices=*/std::nullopt, config_.norm_epsilon, config_.residual_in_fp32);
-  const std::int64_t d_inner = config_.d_inner, N = config_.d_state, rank = config_.dt_rank;
-  const at::Tensor xz = apply_linear(normed.squeeze(0), weights_.in_proj, weights_.in_proj_bias);
-  const at::Tensor x = xz.narrow(1, 0, d_inner).unsqueeze(1);  // S sequences of one token
-  const auto [convolved, newest] =
-      ops::causal_conv1d(x, weights_.conv_weight, optional(weights_.conv_bias), state.conv,
+  const std::int64_t N = config_.d_state, rank = config_.dt_rank;
+  const auto [x, z] = in_proj(normed.squeeze(0));
+  const auto [convolved, newest] =  // S sequences of one token
+      ops::causal_conv1d(x.unsqueeze(1), weights_.conv_weight, optional(weights_.conv_bias),
+                         state.conv,
                          /*cu_seqlens=*/std::nullopt, /*silu=*/true);
   state.conv.copy_(newest);
   const at::Tensor u = convolved.squeeze(1);
@@ -92,7 +108,7 @@ Tokens MambaBlock::step(const Tokens& tokens, MambaLayerState& state) const {
   const at::Tensor delta = apply_linear(dt_B_C.narrow(1, 0, rank), weights_.dt_proj, {});
   const at::Tensor y = ops::selective_state_update(
       state.ssm, u, delta, weights_.A, dt_B_C.narrow(1, rank, N), dt_B_C.narrow(1, rank + N, N),
-      weights_.D, xz.narrow(1, d_inner, d_inner), weights_.dt_bias, /*delta_softplus=*/true);
+      weights_.D, z, weights_.dt_bias, /*delta_softplus=*/true);
   Tokens next;
   next.hidden = apply_linear(y, weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);
   next.residual = residual;

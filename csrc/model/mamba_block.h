@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <utility>
+
 #include "csrc/model/mamba_config.h"
 #include "csrc/model/mamba_state.h"
 #include "csrc/model/mamba_weights.h"
@@ -16,8 +18,9 @@ class MambaBlock {
   MambaBlock(const MambaConfig& config, MambaLayerWeights weights)
       : config_(config), weights_(std::move(weights)) {}
 
-  // Residual addition, norm, in_proj, conv, x_proj, dt_proj. Advances state.conv.
-  SsmInputs project(const Tokens& tokens, MambaLayerState& state) const;
+  // Residual addition, norm, in_proj, conv, x_proj, dt_proj. Advances state.conv. By value: what it
+  // has read last, it frees.
+  SsmInputs project(Tokens tokens, MambaLayerState& state) const;
 
   // The selective scan over all tokens, (1, R, d_inner), gated where all of them go on. Advances
   // state.ssm.
@@ -25,13 +28,15 @@ class MambaBlock {
 
   // Gate (where the scan has not done it) and out_proj for the kept tokens alone; the others'
   // outputs are never read.
-  Tokens emit(const at::Tensor& y, const SsmInputs& inputs, const Kept& kept) const;
+  Tokens emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept) const;
 
   // One token of each of S sequences: tokens.hidden and residual (1, S, d_model), nothing else of
   // Tokens is read or written. The state's tensors are advanced in place.
   Tokens step(const Tokens& tokens, MambaLayerState& state) const;
 
  private:
+  // x and z, (R, d_inner) each.
+  std::pair<at::Tensor, at::Tensor> in_proj(const at::Tensor& normed) const;
   bool takes_fused_step(const Tokens& tokens) const;
   Tokens fused_step(const Tokens& tokens, MambaLayerState& state) const;
 

@@ -12,6 +12,7 @@
 #include "csrc/model/mamba_flops.h"
 #include "csrc/model/operators.h"
 #include "csrc/model/packed_layout.h"
+#include "csrc/model/pass_memory.h"
 #include "csrc/model/token_checks.h"
 
 namespace simba {
@@ -53,13 +54,17 @@ Tokens Simba::embed(const at::Tensor& ids, const std::vector<std::int64_t>& leng
 
 Tokens Simba::run_layers(Tokens tokens, const PruningPlan& plan,
                          std::vector<MambaLayerState>& state, Observer* observer) const {
+  const std::size_t row_bytes = tokens.count() * config_.d_inner * elementSize(dtype());
+  const std::size_t state_bytes =
+      tokens.lengths.size() * config_.d_inner * config_.d_state * elementSize(state_dtype());
+  const PassMemory memory(device(), row_bytes, state_bytes);
   const std::vector<std::int64_t> original_lengths = tokens.lengths;
   for (std::int64_t l = 0; l < config_.n_layer; ++l) {
     const MambaBlock& layer = layers_[l];
-    const SsmInputs inputs = layer.project(tokens, state[l]);
+    const SsmInputs inputs = layer.project(std::move(tokens), state[l]);
     const Kept kept = plan.select(inputs, l, config_.n_layer, original_lengths);
-    const at::Tensor y = layer.scan(inputs, kept, state[l]);
-    tokens = layer.emit(y, inputs, kept);
+    at::Tensor y = layer.scan(inputs, kept, state[l]);
+    tokens = layer.emit(std::move(y), inputs, kept);
     if (observer) observer->saw(l, tokens, inputs, kept);
   }
   return tokens;
@@ -132,11 +137,10 @@ at::Tensor Simba::step(const at::Tensor& ids, std::vector<MambaLayerState>& stat
 }
 
 std::vector<MambaLayerState> Simba::empty_state(std::int64_t sequences) const {
-  const auto acc = dtype() == at::kDouble ? at::kDouble : at::kFloat;
   std::vector<MambaLayerState> layers;
   for (std::int64_t l = 0; l < config_.n_layer; ++l) {
     layers.push_back({at::zeros({sequences, config_.d_inner, config_.d_state},
-                                at::TensorOptions(device()).dtype(acc)),
+                                at::TensorOptions(device()).dtype(state_dtype())),
                       at::zeros({sequences, config_.d_inner, config_.d_conv - 1},
                                 at::TensorOptions(device()).dtype(dtype()))});
   }

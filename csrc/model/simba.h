@@ -53,6 +53,7 @@ class Simba final : public LanguageModel {
   PrefillGraphs::Outputs read(const at::Tensor& ids, const std::vector<std::int64_t>& lengths,
                               const PruningPlan& plan, Observer* observer) const;
   at::Tensor logits(const Tokens& tokens) const;
+  at::ScalarType state_dtype() const { return dtype() == at::kDouble ? at::kDouble : at::kFloat; }
 
   MambaConfig config_;
   MambaWeights weights_;

@@ -7,22 +7,10 @@
 #include <optional>
 
 #include "csrc/input_error.h"
+#include "csrc/tokenizer/protobuf_fields.h"
 
 namespace simba {
 namespace {
-
-// Reads protobuf's wire format (protobuf.dev/programming-guides/encoding): a varint, removed from
-// the front of `bytes`.
-std::optional<std::uint64_t> take_varint(std::string_view& bytes) {
-  std::uint64_t value = 0;
-  for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
-    const auto byte = static_cast<unsigned char>(bytes.front());
-    bytes.remove_prefix(1);
-    value |= std::uint64_t{byte & 0x7Fu} << shift;
-    if (byte < 0x80) return value;
-  }
-  return std::nullopt;
-}
 
 // A model is the message ModelProto of sentencepiece_model.proto: pieces = 1, trainer_spec = 2,
 // normalizer_spec = 3, all messages. Protobuf takes a file cut off between two of them for a whole
@@ -77,6 +65,7 @@ SentencePiece::SentencePiece(std::string_view model, const std::string& path)
   if (!status.ok()) {
     throw InputError(path + ": expected a SentencePiece model: " + reason(status));
   }
+  words_ = SentencePieceWords::of(model);
   document_start_ = processor_->eos_id();
   if (document_start_ < 0) {
     throw InputError(path + ": expected a piece </s> to start documents with, found none");
@@ -86,12 +75,45 @@ SentencePiece::SentencePiece(std::string_view model, const std::string& path)
 SentencePiece::~SentencePiece() = default;
 
 std::vector<std::int64_t> SentencePiece::encode(std::string_view text) const {
+  std::vector<std::int64_t> ids;
+  if (text.empty()) return ids;
+  if (!words_) {
+    const std::vector<int> all = encode_at_once(text);
+    return {all.begin(), all.end()};
+  }
+  ids.reserve(text.size() / 2);
+  const auto cut = [&](char c) { return c == ' ' || words_->begins_word(c); };
+  bool after_blank = true;  // the library puts one before every text
+  for (std::size_t begin = 0;;) {
+    std::size_t end = after_blank ? begin : begin + 1;
+    while (end < text.size() && !cut(text[end])) ++end;
+    encode_word(text.substr(begin, end - begin), after_blank, ids);
+    if (end == text.size()) return ids;
+    after_blank = text[end] == ' ';
+    begin = after_blank ? end + 1 : end;
+  }
+}
+
+void SentencePiece::encode_word(std::string_view word, bool after_blank,
+                                std::vector<std::int64_t>& ids) const {
+  WordCache& cache = after_blank ? words_after_blanks_ : other_words_;
+  if (!word.empty() && cache.append(word, ids)) return;
+  std::vector<int> own;
+  if (!words_->encode(word, after_blank, own)) {
+    own = encode_at_once(word);
+    if (!after_blank) own.erase(own.begin());
+  }
+  if (!word.empty()) cache.insert(word, own);
+  ids.insert(ids.end(), own.begin(), own.end());
+}
+
+std::vector<int> SentencePiece::encode_at_once(std::string_view text) const {
   std::vector<int> ids;
   const sentencepiece::util::Status status = processor_->Encode(text, &ids);
   if (!status.ok()) {
     throw InputError("text to tokenize: SentencePiece refuses it: " + reason(status));
   }
-  return {ids.begin(), ids.end()};
+  return ids;
 }
 
 std::string SentencePiece::decode(const std::vector<std::int64_t>& ids) const {

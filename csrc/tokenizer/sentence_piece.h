@@ -3,12 +3,15 @@
 // text are plain text, bytes that are not UTF-8 are taken as U+FFFD.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "csrc/tokenizer/sentence_piece_words.h"
 #include "csrc/tokenizer/tokenizer.h"
+#include "csrc/tokenizer/word_cache.h"
 
 namespace sentencepiece {
 class SentencePieceProcessor;
@@ -33,9 +36,14 @@ class SentencePiece : public Tokenizer {
 
  private:
   int checked_id(std::int64_t id) const;
+  std::vector<int> encode_at_once(std::string_view text) const;
+  void encode_word(std::string_view word, bool after_blank, std::vector<std::int64_t>& ids) const;
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
   std::int64_t document_start_;
+  // A text is encoded word by word where that gives the library's ids; null: it is not.
+  std::unique_ptr<const SentencePieceWords> words_;
+  mutable WordCache words_after_blanks_, other_words_;
 };
 
 }  // namespace simba

@@ -1,6 +1,7 @@
 #include "csrc/tokenizer/sentence_piece.h"
 
 #include <gtest/gtest.h>
+#include <sentencepiece_processor.h>
 
 #include <fstream>
 #include <iterator>
@@ -54,6 +55,26 @@ TEST_F(SentencePieceTest, DecodesWhatItEncoded) {
 TEST_F(SentencePieceTest, RefusesIdsItDoesNotHave) {
   EXPECT_TRUE(test::refuses("expected 0 to 4095, got 4096", [&] { tokenizer_.piece(4096); }));
   EXPECT_TRUE(test::refuses("expected 0 to 4095, got -1", [&] { tokenizer_.decode({5, -1}); }));
+}
+
+// Word by word or at once: the ids are the library's.
+TEST_F(SentencePieceTest, GivesTheLibrarysIds) {
+  sentencepiece::SentencePieceProcessor library;
+  ASSERT_TRUE(library.LoadFromSerializedProto(bytes_).ok());
+  const std::string parts[] = {" ",   "\n", "the", "e", "\u2581", "\u00e9", "\xE2\x82", "\xFF",
+                               "ing", "\t", "Th",  "0", "\u4e2d", ".",      "\r\n",     "</s>"};
+  std::uint32_t random = 7;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text;
+    const int count = round % 23;
+    for (int i = 0; i < count; ++i) {
+      random = random * 1664525u + 1013904223u;
+      text += parts[(random >> 16) % std::size(parts)];
+    }
+    std::vector<int> expected;
+    ASSERT_TRUE(library.Encode(text, &expected).ok());
+    ASSERT_EQ(tokenizer_.encode(text), Ids(expected.begin(), expected.end())) << text;
+  }
 }
 
 TEST_F(SentencePieceTest, EncodesFromSeveralThreads) {
