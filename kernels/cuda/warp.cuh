@@ -54,6 +54,17 @@ __device__ inline int warp_max(int value) {
 }
 __device__ inline int warp_min(int value) { return ~warp_max(~value); }
 
+__device__ inline unsigned warp_or(unsigned value) {
+#if __CUDA_ARCH__ >= 800
+  return __reduce_or_sync(kAllLanes, value);
+#else
+  for (int offset = kWarpSize / 2; offset > 0; offset /= 2) {
+    value |= __shfl_xor_sync(kAllLanes, value, offset);
+  }
+  return value;
+#endif
+}
+
 // The exponent to factor out of a sum of powers of two whose largest is 2^largest: 0 where that one
 // is 0 or infinite, since inf - inf would turn the sum into NaN.
 template <typename Acc>

@@ -1,5 +1,5 @@
-// How the fast influence kernels cut sequences: chunks of 32 tokens, counted from each sequence's
-// begin, and channels in pairs, 32 of them side by side.
+// How the fast influence kernels cut sequences: chunks of 16 tokens, counted from each sequence's
+// begin, and channels in quads, a quad per lane.
 #pragma once
 
 #include "kernels/cuda/launch.h"
@@ -10,9 +10,8 @@
 namespace simba::kernels::influence {
 
 inline constexpr int kStates = 16;
-inline constexpr int kChunk = kWarpSize;
-inline constexpr int kPair = 2;
-inline constexpr int kSlab = kPair * kWarpSize;  // channels of a warp's pairs
+inline constexpr int kChunk = 16;
+inline constexpr int kQuad = 4;
 
 // Chunks of all sequences, or more of packed ones.
 inline std::int64_t chunk_count(const Sequences& sequences) {
@@ -102,27 +101,30 @@ __device__ inline std::int64_t flat_begin(const Sequences& sequences, const Chun
   return sequences.batch(chunk.sequence) * sequences.length + chunk.begin;
 }
 
-// A pair of channels of one step; those that are not there read as 0.
-template <typename T>
-__device__ void load_pair(const T* from, bool exists, float (&values)[kPair]) {
-  Packet<T, kPair> packet{};
-  if (exists) packet = load_packet<kPair>(from);
-  unpack(packet, values);
+// Neighbouring elements of a row.
+template <int kCount, typename T>
+__device__ inline void load_channels(const T* from, float (&values)[kCount]) {
+  unpack(load_packet<kCount>(from), values);
 }
 
-// Delta of the decay. R is a sum of thousands of these: an error that all have would add up.
-__device__ inline float decay_step(float delta, float bias) {
-  return precise_softplus(delta + bias);
+// A pointer to global memory as one number: computed anew from base, row and stride at every use,
+// it would cost more than what is loaded from it.
+template <typename T>
+__device__ inline const T* settled(const T* pointer) {
+  std::size_t address = __cvta_generic_to_global(pointer);
+  asm volatile("" : "+l"(address));
+  return static_cast<const T*>(__cvta_global_to_generic(address));
 }
 
-template <typename T>
-__device__ void load_biases(const InfluenceScoresParams<T>& params, std::int64_t channel,
-                            bool exists, float (&bias)[kPair], float (&decay_bias)[kPair]) {
-#pragma unroll
-  for (int c = 0; c < kPair; ++c) {
-    bias[c] = exists && params.delta_bias ? params.delta_bias[channel + c] : 0;
-    decay_bias[c] = params.decay == InfluenceDecay::kFull ? bias[c] : 0;
-  }
+// Floats in the order of signed integers, NaN above all.
+__device__ inline int ordered(float value) {
+  const int bits = __float_as_int(value);
+  return value != value ? 0x7fffffff : bits ^ (bits >> 31 & 0x7fffffff);
 }
+__device__ inline float from_ordered(int bits) {
+  return __int_as_float(bits ^ (bits >> 31 & 0x7fffffff));
+}
+
+__device__ inline bool is_finite(float value) { return value - value == 0; }
 
 }  // namespace simba::kernels::influence

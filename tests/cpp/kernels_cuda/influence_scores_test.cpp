@@ -21,6 +21,7 @@ enum class Decays {
   kFastestFirst,
   kSilentSlowest,  // the slowest state has C = 0
   kSpread,         // channels whose decays differ by orders of magnitude
+  kGrowing,        // some channels have a state that grows
 };
 
 struct Case {
@@ -64,6 +65,7 @@ struct Inputs {
       if (c.decays == Decays::kEqual) A[i] = -1;
       if (c.decays == Decays::kFastestFirst) A[i] = static_cast<double>(n - c.states);
       if (c.decays == Decays::kSilentSlowest && n == 0) A[i] = -1e-3;
+      if (c.decays == Decays::kGrowing && i % 160 == 3) A[i] = 0.25;
       if (c.decays == Decays::kSpread) A[i] *= std::pow(10.0, (i / c.states * 7 % 31) / 10.0 - 2);
     }
     A = rounded<Acc>(A);
@@ -281,8 +283,8 @@ const std::vector<Case>& cases() {
       {.name = "silent_slowest",
        .layout = [] { return Layout::batch_of(1, 300); },
        .decays = Decays::kSilentSlowest},
-      {.name = "chunk_less_one", .layout = [] { return Layout::batch_of(1, 127); }, .channels = 66},
-      {.name = "chunk_and_one", .layout = [] { return Layout::batch_of(2, 129); }, .channels = 130},
+      {.name = "chunk_less_one", .layout = [] { return Layout::batch_of(1, 127); }, .channels = 68},
+      {.name = "chunk_and_one", .layout = [] { return Layout::batch_of(2, 129); }, .channels = 132},
       {.name = "packed_chunks",
        .layout =
            [] {
@@ -291,11 +293,11 @@ const std::vector<Case>& cases() {
        .channels = 64},
       {.name = "spread_decays",
        .layout = [] { return Layout::batch_of(1, 700); },
-       .channels = 258,
+       .channels = 260,
        .decays = Decays::kSpread},
       {.name = "spread_decays_full",
        .layout = [] { return Layout::batch_of(1, 700); },
-       .channels = 258,
+       .channels = 260,
        .decay = InfluenceDecay::kFull,
        .decays = Decays::kSpread},
       {.name = "spread_decays_packed",
@@ -307,29 +309,47 @@ const std::vector<Case>& cases() {
        .decays = Decays::kSpread},
       {.name = "spread_decays_signed",
        .layout = [] { return Layout::batch_of(2, 300); },
-       .channels = 258,
+       .channels = 260,
        .reduction = InfluenceReduction::kSignedMax,
        .decays = Decays::kSpread},
       {.name = "spikes",
        .layout = [] { return Layout::batch_of(1, 700); },
-       .channels = 258,
+       .channels = 260,
        .decays = Decays::kSpread,
        .spikes = 12},
       {.name = "all_equal",
        .layout = [] { return Layout::batch_of(1, 300); },
-       .channels = 258,
+       .channels = 260,
        .decays = Decays::kEqual,
        .constant = true},
       {.name = "all_equal_without_decay",
        .layout = [] { return Layout::batch_of(1, 300); },
-       .channels = 258,
+       .channels = 260,
        .delta_mean = -8192,
        .decays = Decays::kEqual,
        .constant = true},
       {.name = "silent_slowest_long",
        .layout = [] { return Layout::batch_of(1, 700); },
-       .channels = 258,
+       .channels = 260,
        .decays = Decays::kSilentSlowest},
+      {.name = "growing_state",
+       .layout = [] { return Layout::batch_of(1, 100); },
+       .channels = 200,
+       .decays = Decays::kGrowing},
+      {.name = "many_sequences",
+       .layout = [] { return Layout::batch_of(18, 40); },
+       .channels = 132,
+       .decays = Decays::kEqual},
+      {.name = "group_and_one",
+       .layout = [] { return Layout::batch_of(1, 65); },
+       .channels = 1028,
+       .decays = Decays::kSpread},
+      {.name = "large_delta_far",
+       .layout = [] { return Layout::batch_of(1, 100); },
+       .channels = 132,
+       .delta_mean = 6,
+       .delta_deviation = 3,
+       .decays = Decays::kSpread},
       {.name = "none_many_channels",
        .layout = [] { return Layout::batch_of(1, 300); },
        .channels = 700,
