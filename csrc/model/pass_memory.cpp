@@ -154,8 +154,14 @@ class PassMemory::Allocator final : public c10::Allocator {
     own_->copy_data(to, from, bytes);
   }
 
-  // Puts itself before torch's allocator, once, while the library is loaded. Only where that frees
-  // what it allocated by the address alone, as raw memory is freed.
+  // Puts itself before torch's allocator, at the first pass on a CPU: a process without one keeps
+  // torch's. Only where that frees what it allocated by the address alone, as raw memory is freed.
+  static bool installed() {
+    static const bool installed = install();
+    return installed;
+  }
+
+ private:
   static bool install() {
     own_ = c10::GetCPUAllocator();
     if (own_->raw_deleter() == nullptr) return false;
@@ -164,7 +170,6 @@ class PassMemory::Allocator final : public c10::Allocator {
     return c10::GetCPUAllocator() == allocator;
   }
 
- private:
   static void release(void* data) {
     if (data != nullptr && !Region::give_back(data)) own_->raw_deleter()(data);
   }
@@ -173,11 +178,10 @@ class PassMemory::Allocator final : public c10::Allocator {
 };
 
 thread_local PassMemory::Region* PassMemory::current_ = nullptr;
-const bool PassMemory::installed_ = Allocator::install();
 
 PassMemory::PassMemory(c10::Device device, std::size_t row_bytes, std::size_t state_bytes)
     : outer_(current_) {
-  if (!installed_ || !device.is_cpu() || row_bytes < kLeastBytes) return;
+  if (!device.is_cpu() || row_bytes < kLeastBytes || !Allocator::installed()) return;
   region_ = Region::reserve(kRows * row_bytes, state_bytes);
   if (region_ != nullptr) current_ = region_;
 }

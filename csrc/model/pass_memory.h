@@ -32,7 +32,6 @@ class PassMemory {
   class Region;
   class Allocator;
   static thread_local Region* current_;
-  static const bool installed_;
 
   Region* region_ = nullptr;
   Region* outer_ = nullptr;
