@@ -25,14 +25,14 @@ demo: configure
 	  --criterion influence,recent,spaced,random --decay no_bias,full --match-flops \
 	  --out out/demo --force
 
-# Two workers share the cores: a thread of theirs that has nothing to do must not spin.
+# Two tests share the cores at any time: a thread that has nothing to do must not spin.
 test: build .venv/.simba-test
-	@status=0; \
+	@status=0; export OMP_WAIT_POLICY=passive; \
 	ctest --test-dir $(BUILD) --parallel 2 --no-tests=error --output-on-failure \
 	  --output-junit $(CURDIR)/out/ctest.xml || status=1; \
 	SIMBA_BUILD_DIR=$(CURDIR)/$(BUILD) SIMBA_OPS_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsimba_ops.so \
 	PYTHONPATH=python PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=out/hypothesis \
-	OMP_WAIT_POLICY=passive .venv/bin/python -m pytest -rs -n 2 --dist worksteal \
+	.venv/bin/python -m pytest -rs -n 2 --dist worksteal \
 	  -o cache_dir=out/pytest_cache --junitxml=out/pytest.xml tests/python || status=1; \
 	if [ -z "$$SIMBA_TEST_DATA" ]; then \
 	  echo "SIMBA_TEST_DATA is not set: the tests listed as skipped were left out."; fi; \

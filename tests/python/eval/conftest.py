@@ -14,6 +14,8 @@ from checkpoints import DEMO, ROOT
 # What this room's tests share is imported by its bare name.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from tides import make_tides  # noqa: E402
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -43,3 +45,15 @@ def small_run(story_file: Path) -> list[object]:
         *("perplexity", "--model", DEMO, "--data", story_file),
         *("--context", "96", "--score", "8", "--windows", "3", "--retention", "0.5"),
     ]
+
+
+@pytest.fixture
+def tides(tmp_path: Path) -> Path:
+    make_tides(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def small_tasks(tides: Path) -> list[object]:
+    """A tasks run of about a second."""
+    return ["tasks", "--model", DEMO, "--data", tides, "--tasks", tides / "tides.toml"]

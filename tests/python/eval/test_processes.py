@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from checkpoints import DEMO
+from test_resume import has_ended
 
 LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_", "TORCHELASTIC", "SLURM_", "OMP_NUM_THREADS")
 
 
-@pytest.fixture
-def command(story_file: Path) -> list[str]:
+def run_of(story_file: Path) -> list[str]:
     """A run of twelve units."""
     return [
         *("perplexity", "--model", str(DEMO), "--data", str(story_file), "--context", "96", "--score", "8"),
@@ -27,10 +27,17 @@ def command(story_file: Path) -> list[str]:
 
 
 @pytest.fixture
-def expected(simba_eval, command, tmp_path) -> bytes:
-    done = simba_eval(*command, "--out", tmp_path / "one")
+def command(story_file: Path) -> list[str]:
+    return run_of(story_file)
+
+
+@pytest.fixture(scope="module")
+def expected(simba_eval, story_file, tmp_path_factory) -> bytes:
+    """The results of one process."""
+    out = tmp_path_factory.mktemp("one") / "out"
+    done = simba_eval(*run_of(story_file), "--out", out)
     assert done.returncode == 0, done.stderr
-    return (tmp_path / "one/results.json").read_bytes()
+    return (out / "results.json").read_bytes()
 
 
 def free_port() -> int:
@@ -82,8 +89,7 @@ def start(command: list[str], **variables: object) -> subprocess.Popen[str]:
 
 def wait_for_units(processes: Processes, journal: Path, units: int) -> None:
     while not journal.exists() or journal.read_bytes().count(b"\n") < 1 + units:
-        assert all(process.poll() is None for process in processes.all)
-        os.sched_yield()
+        assert not any(has_ended(process) for process in processes.all)
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -18,8 +18,7 @@ KILLS = int(os.environ.get("SIMBA_KILLS", "3"))
 UNITS = 10
 
 
-@pytest.fixture
-def command(story_file: Path) -> list[str]:
+def run_of(story_file: Path) -> list[str]:
     """A run of ten units, each of some tens of milliseconds."""
     return [
         *("perplexity", "--model", str(DEMO), "--data", str(story_file), "--context", "96", "--score", "8"),
@@ -30,10 +29,22 @@ def command(story_file: Path) -> list[str]:
 
 
 @pytest.fixture
-def expected(simba_eval, command, tmp_path) -> bytes:
-    done = simba_eval(*command, "--out", tmp_path / "whole")
+def command(story_file: Path) -> list[str]:
+    return run_of(story_file)
+
+
+@pytest.fixture(scope="module")
+def whole(simba_eval, story_file, tmp_path_factory) -> Path:
+    """The folder of a run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("resume") / "whole"
+    done = simba_eval(*run_of(story_file), "--out", out)
     assert done.returncode == 0, done.stderr
-    return (tmp_path / "whole/results.json").read_bytes()
+    return out
+
+
+@pytest.fixture(scope="module")
+def expected(whole) -> bytes:
+    return (whole / "results.json").read_bytes()
 
 
 def size_of(journal: Path) -> int:
@@ -48,9 +59,18 @@ def start_until(program: Path, command: list[str], out: Path, size: int) -> subp
         stderr=subprocess.PIPE,
         text=True,
     )
-    while size_of(out / "journal.jsonl") < size and process.poll() is None:
-        os.sched_yield()
+    while size_of(out / "journal.jsonl") < size and not has_ended(process):
+        pass
     return process
+
+
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    """Leaves the core to it for a millisecond."""
+    try:
+        process.wait(0.001)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def kill_at(program: Path, command: list[str], out: Path, size: int) -> None:
@@ -64,7 +84,7 @@ def units_in(out: Path) -> int:
     return sum(b'"unit":' in line for line in lines)
 
 
-def unfinished(program: Path, command: list[str], out: Path) -> None:
+def leave_unfinished(program: Path, command: list[str], out: Path) -> None:
     """Leaves a run with some of its units."""
     kill_at(program, command, out, 1)
     header = size_of(out / "journal.jsonl")
@@ -73,13 +93,26 @@ def unfinished(program: Path, command: list[str], out: Path) -> None:
     assert 0 < units_in(out) < UNITS
 
 
+@pytest.fixture(scope="module")
+def part(program, story_file, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("resume") / "part"
+    leave_unfinished(program, run_of(story_file), out)
+    return out
+
+
+@pytest.fixture
+def unfinished(part, tmp_path) -> Path:
+    """The folder of a run with some of its units."""
+    return Path(shutil.copytree(part, tmp_path / "out"))
+
+
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(program, simba_eval, command, expected, tmp_path, seed):
-    whole = size_of(tmp_path / "whole/journal.jsonl")
+def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(program, simba_eval, command, whole, expected, tmp_path, seed):
+    size = size_of(whole / "journal.jsonl")
     moments = random.Random(seed)
     out = tmp_path / "out"
     for _ in range(2):
-        kill_at(program, [*command, "--resume"], out, moments.randint(0, whole))
+        kill_at(program, [*command, "--resume"], out, moments.randint(0, size))
     journal = out / "journal.jsonl"
     kept = journal.read_bytes() if journal.exists() else b""
     done = simba_eval(*command, "--out", out, "--resume")
@@ -89,9 +122,8 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(program, simba_eva
     assert units_in(out) == UNITS
 
 
-def test_an_unfinished_run_is_not_run_over(program, simba_eval, command, expected, tmp_path):
-    out = tmp_path / "out"
-    unfinished(program, command, out)
+def test_an_unfinished_run_is_not_run_over(simba_eval, command, expected, unfinished):
+    out = unfinished
     before = (out / "journal.jsonl").read_bytes()
     refused = simba_eval(*command, "--out", out)
     assert refused.returncode == 2
@@ -111,14 +143,13 @@ def test_an_unfinished_run_is_not_run_over(program, simba_eval, command, expecte
         ("--windows", "11", "windows.count: 10 then, 11 now"),
     ],
 )
-def test_changed_settings_are_named(program, simba_eval, command, tmp_path, option, value, difference):
-    unfinished(program, command, tmp_path / "out")
-    before = (tmp_path / "out/journal.jsonl").read_bytes()
+def test_changed_settings_are_named(simba_eval, command, unfinished, option, value, difference):
+    before = (unfinished / "journal.jsonl").read_bytes()
     command[command.index(option) + 1] = value
-    refused = simba_eval(*command, "--out", tmp_path / "out", "--resume")
+    refused = simba_eval(*command, "--out", unfinished, "--resume")
     assert refused.returncode == 2
     assert "--resume" in refused.stderr and difference in refused.stderr, refused.stderr
-    assert (tmp_path / "out/journal.jsonl").read_bytes() == before
+    assert (unfinished / "journal.jsonl").read_bytes() == before
 
 
 def test_changed_files_are_named(program, simba_eval, command, story_file, tmp_path):
@@ -128,7 +159,7 @@ def test_changed_files_are_named(program, simba_eval, command, story_file, tmp_p
     shutil.copytree(DEMO, model)
     command[command.index("--data") + 1] = str(story)
     command[command.index("--model") + 1] = str(model)
-    unfinished(program, command, tmp_path / "out")
+    leave_unfinished(program, command, tmp_path / "out")
     story.write_text(story.read_text() + "The end.\n")
     refused = simba_eval(*command, "--out", tmp_path / "out", "--resume")
     assert refused.returncode == 2 and "books[0].sha256: " in refused.stderr
@@ -140,8 +171,8 @@ def test_changed_files_are_named(program, simba_eval, command, story_file, tmp_p
     assert 'model.config.note: nothing then, "changed" now' in refused.stderr, refused.stderr
 
 
-def test_a_finished_run_is_left_as_it_is(simba_eval, command, expected, tmp_path):
-    out = tmp_path / "whole"
+def test_a_finished_run_is_left_as_it_is(simba_eval, command, whole, expected, tmp_path):
+    out = Path(shutil.copytree(whole, tmp_path / "out"))
     before = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
     done = simba_eval(*command, "--out", out, "--resume")
     assert done.returncode == 0
@@ -153,13 +184,12 @@ def test_a_finished_run_is_left_as_it_is(simba_eval, command, expected, tmp_path
     assert (out / "results.json").read_bytes() == expected
 
 
-def test_a_damaged_journal_is_refused_by_line(program, simba_eval, command, tmp_path):
-    unfinished(program, command, tmp_path / "out")
-    journal = tmp_path / "out/journal.jsonl"
+def test_a_damaged_journal_is_refused_by_line(simba_eval, command, unfinished):
+    journal = unfinished / "journal.jsonl"
     lines = journal.read_text().splitlines(keepends=True)
     lines[1] = lines[1].replace('"nll":[', '"nll":[1')
     journal.write_text("".join(lines))
-    refused = simba_eval(*command, "--out", tmp_path / "out", "--resume")
+    refused = simba_eval(*command, "--out", unfinished, "--resume")
     assert refused.returncode == 2
     assert f"{journal}:2: the checksum does not fit" in refused.stderr
 
@@ -182,9 +212,9 @@ def test_resume_needs_a_folder_and_no_force(simba_eval, command, flags):
     assert refused.returncode == 2 and "--resume" in refused.stderr
 
 
-def test_an_interrupt_finishes_the_unit_and_says_how_to_go_on(program, command, expected, tmp_path):
+def test_an_interrupt_finishes_the_unit_and_says_how_to_go_on(program, command, whole, expected, tmp_path):
     out = tmp_path / "with blanks"
-    header = (tmp_path / "whole/journal.jsonl").read_bytes().index(b"\n") + 1
+    header = (whole / "journal.jsonl").read_bytes().index(b"\n") + 1
     with start_until(program, [*command, "--force"], out, header + 1) as process:
         process.send_signal(signal.SIGINT)
         printed, errors = process.communicate()

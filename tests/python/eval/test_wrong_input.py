@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import DATA, DEMO
+from refusals import expect_refusal
 
 REPLACED = [
     # option, value, part of the message
@@ -45,14 +46,6 @@ ADDED = [
     (["--no-such-flag"], "--no-such-flag"),
     (["--context"], "--context"),
 ]
-
-
-def expect_refusal(done, part: str) -> None:
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    assert done.stderr.startswith("simba-eval: error: ")
-    assert done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), done.stderr
-    assert part in done.stderr
 
 
 @pytest.mark.parametrize(("option", "value", "part"), REPLACED, ids=lambda value: str(value)[:24])
