@@ -31,7 +31,7 @@ test: build .venv/.simba-test
 	ctest --test-dir $(BUILD) --parallel 2 --no-tests=error --output-on-failure \
 	  --output-junit $(CURDIR)/out/ctest.xml || status=1; \
 	SIMBA_BUILD_DIR=$(CURDIR)/$(BUILD) SIMBA_OPS_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsimba_ops.so \
-	PYTHONPATH=python PYTHONPYCACHEPREFIX=$(CURDIR)/out/pycache HYPOTHESIS_STORAGE_DIRECTORY=out/hypothesis \
+	PYTHONPATH=python PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=out/hypothesis \
 	.venv/bin/python -m pytest -rs -n 2 --dist worksteal \
 	  -o cache_dir=out/pytest_cache --junitxml=out/pytest.xml tests/python || status=1; \
 	if [ -z "$$SIMBA_TEST_DATA" ]; then \
