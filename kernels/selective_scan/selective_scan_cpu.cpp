@@ -1,6 +1,6 @@
-// Compiled once per CpuTarget. Blocks of channels are gathered in stripes of equal width. Work item:
-// a block of one sequence; within a stripe the sequences follow one another, so that they share A,
-// and within a sequence the stripe's blocks, which a thread takes together.
+// Compiled once per CpuTarget. Blocks of channels are gathered in stripes of equal width. Work
+// item: a block of one sequence; within a stripe the sequences follow one another, so that they
+// share A, and within a sequence the stripe's blocks, which a thread takes together.
 #include "kernels/selective_scan/scan_block.h"
 
 namespace simba::kernels {
