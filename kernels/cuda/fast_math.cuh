@@ -79,4 +79,23 @@ __device__ inline float fast_silu(float x) {
   }
 }
 
+// The same of two, as factors of two values. 16-bit T: they share a reciprocal, and sigmoids below
+// 2^-60 count as that.
+template <typename T>
+__device__ inline void multiply_by_silu(float (&values)[2], const float (&x)[2]) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) values[i] *= silu(x[i]);
+  } else {
+    float denominators[2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      denominators[i] = 1 + fast_exp2(fminf(-kLog2E<float> * x[i], 60));
+    }
+    const float reciprocal = fast_reciprocal(denominators[0] * denominators[1]);
+    values[0] *= x[0] * (reciprocal * denominators[1]);
+    values[1] *= x[1] * (reciprocal * denominators[0]);
+  }
+}
+
 }  // namespace simba::kernels

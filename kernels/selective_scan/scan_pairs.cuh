@@ -20,7 +20,6 @@ struct PairShape {
   static constexpr int kLaneStates = 8;
   static constexpr int kThreads = 128;
   static constexpr int kChannels = kThreads / 2;
-  static constexpr int kStages = 3;
   // A warp reads two rows at a time: their 16 channels lie in different banks.
   static constexpr int kRow = kChannels + 16;
 
@@ -43,8 +42,9 @@ struct PairStage {
 
 template <typename T, typename Shape>
 struct alignas(16) PairShared {
-  PairStage<T, Shape> stages[Shape::kStages];
-  float states[2][Shape::kTile][2 * Shape::kStates];  // B, then C, of every other tile
+  // Of every other tile.
+  PairStage<T, Shape> stages[2];
+  float states[2][Shape::kTile][2 * Shape::kStates];  // B, then C
 };
 
 // A block's copies of the tiles to come: delta, u and z asynchronously as they are, B and C through
@@ -159,11 +159,11 @@ class PairLane {
   template <bool kWhole>
   __device__ void scan(PairStage<T, Shape>& stage,
                        const float (&states)[Shape::kTile][2 * Shape::kStates], int steps) {
-#pragma unroll 2
+#pragma unroll(kUnrolled)
     for (int first = 0; first < Shape::kTile; first += kSteps) {
-      float u[kSteps / 2], delta[kSteps / 2], delta_u[kSteps / 2];
+      float u[2], delta[2], delta_u[2], out[2], z[2];
 #pragma unroll
-      for (int s = 0; s < kSteps / 2; ++s) {
+      for (int s = 0; s < 2; ++s) {
         const int t = first + 2 * s + half_;
         u[s] = to_accumulate(stage.u[t][column_]);
         delta[s] = fast_softplus(to_accumulate(stage.delta[t][column_]) + bias_);
@@ -171,18 +171,21 @@ class PairLane {
         delta_u[s] = delta[s] * u[s];
       }
 #pragma unroll
-      for (int s = 0; s < kSteps / 2; ++s) {
+      for (int s = 0; s < 2; ++s) {
         float y[2];
 #pragma unroll
         for (int lane = 0; lane < 2; ++lane) {
           y[lane] = step(states[first + 2 * s + lane], __shfl_sync(kAllLanes, delta[s], lane, 2),
                          __shfl_sync(kAllLanes, delta_u[s], lane, 2));
         }
-        const int t = first + 2 * s + half_;
         const float other = __shfl_xor_sync(kAllLanes, of_half(y[1], y[0]), 1);
-        const float sum = of_half(y[0], y[1]) + other;
-        const float gate = fast_silu<T>(to_accumulate(stage.z[t][column_]));
-        stage.z[t][column_] = round_to<T>(fmaf(skip_, u[s], sum) * gate);
+        out[s] = fmaf(skip_, u[s], of_half(y[0], y[1]) + other);
+        z[s] = to_accumulate(stage.z[first + 2 * s + half_][column_]);
+      }
+      multiply_by_silu<T>(out, z);
+#pragma unroll
+      for (int s = 0; s < 2; ++s) {
+        stage.z[first + 2 * s + half_][column_] = round_to<T>(out[s]);
       }
     }
   }
@@ -196,6 +199,7 @@ class PairLane {
  private:
   static constexpr int kLaneStates = Shape::kLaneStates;
   static constexpr int kSteps = 4;
+  static constexpr int kUnrolled = 4;  // times kSteps, which loads and exponentials run ahead
 
   // `even` in a pair's first lane, `odd` in its second. In assembly: the compiler would branch, and
   // have whole steps twice.
@@ -251,29 +255,26 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
                               first_channel);
   PairLane<T, Shape> lane(params, sequence, first_channel);
   copies.begin(shared.stages[0]);
-  copies.begin(shared.stages[1]);
   copies.store_states(copies.load_states(), shared.states[0]);
-  wait_for_async_copies<1>();
-  int stage = 0;
-  for (int first = 0, odd = 0; first < length; first += Shape::kTile, odd ^= 1) {
+  int odd = 0;
+  for (int first = 0; first < length; first += Shape::kTile, odd ^= 1) {
     // All threads have left the tile before, and have here what they copied of this one.
+    wait_for_async_copies<0>();
     __syncthreads();
-    PairStage<T, Shape>& before = shared.stages[stage == 0 ? Shape::kStages - 1 : stage - 1];
+    PairStage<T, Shape>& before = shared.stages[odd ^ 1];
     if (first > 0) copies.store(before);
     copies.begin(before);
     const auto next_states = copies.load_states();
     const int steps = length - first;
     if (steps >= Shape::kTile) {
-      lane.template scan<true>(shared.stages[stage], shared.states[odd], steps);
+      lane.template scan<true>(shared.stages[odd], shared.states[odd], steps);
     } else {
-      lane.template scan<false>(shared.stages[stage], shared.states[odd], steps);
+      lane.template scan<false>(shared.stages[odd], shared.states[odd], steps);
     }
     copies.store_states(next_states, shared.states[odd ^ 1]);
-    wait_for_async_copies<1>();
-    stage = stage + 1 == Shape::kStages ? 0 : stage + 1;
   }
   __syncthreads();
-  if (length > 0) copies.store(shared.stages[stage == 0 ? Shape::kStages - 1 : stage - 1]);
+  if (length > 0) copies.store(shared.stages[odd ^ 1]);
   lane.store_last_state();
 #endif
 }

@@ -1,4 +1,5 @@
-// Which kernel, of scan_sm90.cuh or scan_pairs.cuh, and which shape a call gets, and its launch.
+// Which kernel, of scan_sm90.cuh, scan_lone.cuh or scan_pairs.cuh, and which shape a call gets, and
+// its launch.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/selective_scan/scan_lone.cuh"
 #include "kernels/selective_scan/scan_pairs.cuh"
 #include "kernels/selective_scan/scan_sm90.cuh"
 #include "kernels/selective_scan/selective_scan_paths.h"
@@ -29,8 +31,10 @@ using ScanOf8States = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
 using ScanOf32States = ScanShape<4, 8, 4, 8, 4, 1, 32, 4, 1>;
 using ScanOf64States = ScanShape<4, 16, 4, 8, 4, 1, 32, 4, 1>;
 
+template <typename T, int kChannels>
+using LoneScanOf = LoneShape<T, kChannels / 4, 64>;
 template <typename T>
-using ScanOfPairs = PairShape<T, 16, 6>;
+using ScanOfPairs = PairShape<T, 64 / sizeof(T), 5>;
 
 // A block per sequence and `channels` channels.
 template <typename T, typename Kernel>
@@ -49,6 +53,12 @@ template <typename T, typename Shape, bool kUsual>
 cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape, kUsual>, Shape::kChannels,
                             Shape::kThreads, sizeof(ScanShared<T, Shape>), params, stream);
+}
+
+template <typename T, typename Shape>
+cudaError_t launch_lone(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  return launch_scan_kernel(selective_scan_lone_kernel<T, Shape>, Shape::kChannels, Shape::kThreads,
+                            sizeof(LoneShared<T, Shape>), params, stream);
 }
 
 template <typename T>
@@ -79,6 +89,42 @@ inline double scan_cost(const ScanCost& cost, std::int64_t sequences, std::int64
   return mean * cost.nanoseconds[cost.resident - 1] / cost.resident;
 }
 
+template <typename T>
+struct ScanChoice {
+  ScanCost cost;
+  cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
+};
+
+template <typename T, bool kUsual>
+inline constexpr ScanChoice<T> kScanOf8 = {{ScanOf8::kChannels, 2, {16.6, 29.0}},
+                                           launch_scan<T, ScanOf8, kUsual>};
+template <typename T, bool kUsual>
+inline constexpr ScanChoice<T> kScanOfMany = {{ScanOfMany::kChannels, 3, {41.2, 62.0, 86.4}},
+                                              launch_scan<T, ScanOfMany, kUsual>};
+
+// N = 16. Usual calls have kernels that take no others.
+template <typename T, bool kUsual>
+struct ScanChoices {
+  static constexpr ScanChoice<T> kAll[] = {
+      {{ScanOf40::kChannels, 1, {45.7}}, launch_scan<T, ScanOf40, kUsual>},
+      {{ScanOf32::kChannels, 1, {31.1}}, launch_scan<T, ScanOf32, kUsual>},
+      {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
+      kScanOf8<T, kUsual>,
+      kScanOfMany<T, kUsual>,
+  };
+};
+template <typename T>
+struct ScanChoices<T, true> {
+  static constexpr ScanChoice<T> kAll[] = {
+      {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>>},
+      {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>>},
+      {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>>},
+      kScanOf8<T, true>,
+      kScanOfMany<T, true>,
+      {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T>},
+  };
+};
+
 template <typename T, bool kUsual>
 cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   switch (params.states) {
@@ -93,25 +139,13 @@ cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStrea
   }
   const int multiprocessors = multiprocessor_count();
   if (multiprocessors == 0) return cudaErrorNoDevice;
-
-  struct Choice {
-    ScanCost cost;
-    cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
-  };
-  static constexpr Choice kChoices[] = {
-      {{ScanOf40::kChannels, 1, {45.7}}, launch_scan<T, ScanOf40, kUsual>},
-      {{ScanOf32::kChannels, 1, {31.1}}, launch_scan<T, ScanOf32, kUsual>},
-      {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
-      {{ScanOf8::kChannels, 1, {16.1}}, launch_scan<T, ScanOf8, kUsual>},
-      {{ScanOfMany::kChannels, 3, {40.5, 60.7, 85.4}}, launch_scan<T, ScanOfMany, kUsual>},
-      // Last: only for what it takes.
-      {{ScanOfPairs<T>::kChannels, 6, {126, 147, 178, 228, 277, 325}}, launch_pairs<T>},
-  };
-  const auto cost = [&](const Choice& choice) {
+  const auto cost = [&](const ScanChoice<T>& choice) {
     return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
   };
-  return std::min_element(std::begin(kChoices), std::end(kChoices) - (kUsual ? 0 : 1),
-                          [&](const Choice& a, const Choice& b) { return cost(a) < cost(b); })
+  const auto& choices = ScanChoices<T, kUsual>::kAll;
+  return std::min_element(
+             std::begin(choices), std::end(choices),
+             [&](const ScanChoice<T>& a, const ScanChoice<T>& b) { return cost(a) < cost(b); })
       ->launch(params, stream);
 }
 
@@ -124,7 +158,7 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   if (!states || params.sequences.length > kLongest) return false;
   if (device_capability() < 90) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
-  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40, true>) >= 90;
+  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf8, true>) >= 90;
   return compiled;
 }
 

@@ -159,6 +159,26 @@ const std::vector<Case>& cases() {
       {.name = "blocks_of_40", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 5120},
       {.name = "blocks_of_32", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 4096},
       {.name = "blocks_of_16", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 1536},
+      // Rows that are moved element by element.
+      {.name = "odd_blocks_of_40",
+       .layout = [] { return Layout::batch_of(1, 70); },
+       .channels = 5119},
+      {.name = "odd_blocks_of_32",
+       .layout = [] { return Layout::batch_of(1, 70); },
+       .channels = 4095},
+      {.name = "odd_blocks_of_16",
+       .layout = [] { return Layout::batch_of(1, 201); },
+       .channels = 1535},
+      // Tiles of 64 steps: none, one short, whole, one more; and a last block of 16 channels of 40.
+      {.name = "lone_packed",
+       .layout =
+           [] {
+             return Layout::packed({0, 1, 63, 64, 65, 128, 200});
+           },
+       .channels = 640},
+      {.name = "lone_last_block",
+       .layout = [] { return Layout::batch_of(1, 130); },
+       .channels = 5096},
       {.name = "blocks_of_8", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 768},
       {.name = "many_blocks",
        .layout =
