@@ -5,6 +5,7 @@
 // are exact whatever is left out and do not depend on the order, so scores repeat bit for bit.
 #pragma once
 
+#include "kernels/cuda/device.h"
 #include "kernels/influence_scores/influence_bounds.cuh"
 #include "kernels/influence_scores/influence_candidates.cuh"
 
@@ -148,8 +149,9 @@ __device__ void walk(const InfluenceScoresParams<T>& params, const Totals& total
   if (lane == 0) memory.candidates.counts[warp] = candidates;
 }
 
-template <typename T, InfluenceDecay kDecay>
-__global__ void __launch_bounds__(kThreads, 3)
+// kResident: blocks that a multiprocessor should hold.
+template <typename T, InfluenceDecay kDecay, int kResident>
+__global__ void __launch_bounds__(kThreads, kResident)
     influence_maxima_kernel(const __grid_constant__ InfluenceScoresParams<T> params, Totals totals,
                             MaximaBlocks blocks) {
   __shared__ MaximaMemory memory;
@@ -234,23 +236,33 @@ __global__ void __launch_bounds__(kThreads, 3)
   }
 }
 
+// Few registers for many blocks: they take turns, and each is slower by itself.
+template <typename T, InfluenceDecay kDecay>
+cudaError_t launch_maxima(const InfluenceScoresParams<T>& params, const Totals& totals,
+                          cudaStream_t stream) {
+  constexpr unsigned kFew = 3, kMany = 4, kTurns = 4;
+  const int multiprocessors = multiprocessor_count();
+  if (multiprocessors == 0) return cudaErrorNoDevice;
+  const MaximaBlocks blocks(params);
+  const bool many = blocks.count() > kTurns * kMany * static_cast<unsigned>(multiprocessors);
+  const auto kernel =
+      many ? influence_maxima_kernel<T, kDecay, kMany> : influence_maxima_kernel<T, kDecay, kFew>;
+  return launch_dependent(kernel, dim3(blocks.count()), kThreads, 0, stream, params, totals,
+                          blocks);
+}
+
 template <typename T>
 cudaError_t find_maxima(const InfluenceScoresParams<T>& params, const Totals& totals,
                         cudaStream_t stream) {
-  const MaximaBlocks blocks(params);
-  const auto launch = [&](auto kernel) {
-    return launch_dependent(kernel, dim3(blocks.count()), kThreads, 0, stream, params, totals,
-                            blocks);
-  };
   switch (params.decay) {
     case InfluenceDecay::kNoBias:
-      return launch(influence_maxima_kernel<T, InfluenceDecay::kNoBias>);
+      return launch_maxima<T, InfluenceDecay::kNoBias>(params, totals, stream);
     case InfluenceDecay::kFull:
-      return launch(influence_maxima_kernel<T, InfluenceDecay::kFull>);
+      return launch_maxima<T, InfluenceDecay::kFull>(params, totals, stream);
     case InfluenceDecay::kNone:
       break;
   }
-  return launch(influence_maxima_kernel<T, InfluenceDecay::kNone>);
+  return launch_maxima<T, InfluenceDecay::kNone>(params, totals, stream);
 }
 
 }  // namespace simba::kernels::influence
