@@ -173,6 +173,8 @@ const std::vector<Case>& cases() {
        .layout = [] { return Layout::batch_of(1, 65); },
        .channels = 1028,
        .decays = Decays::kSpread},
+      // Beyond the number of blocks that a multiprocessor holds four of.
+      {.name = "many_blocks", .layout = [] { return Layout::batch_of(1, 40000); }, .channels = 32},
       {.name = "large_delta_far",
        .layout = [] { return Layout::batch_of(1, 100); },
        .channels = 132,
