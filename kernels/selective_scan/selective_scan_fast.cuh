@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <type_traits>
 
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
@@ -25,9 +27,13 @@ using ScanOf32 = ScanShape<4, 4, 4, 8, 4, 1, 32, 4, 1>;
 using ScanOf16 = ScanShape<2, 8, 4, 8, 4, 2, 32, 4, 1>;
 using ScanOf8 = ScanShape<2, 8, 2, 8, 4, 2, 32, 4, 1>;
 using ScanOfMany = ScanShape<4, 4, 4, 8, 1, 1, 32, 2, 3>;
-using ScanOf8States = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
-using ScanOf32States = ScanShape<4, 8, 4, 8, 4, 1, 32, 4, 1>;
-using ScanOf64States = ScanShape<4, 16, 4, 8, 4, 1, 32, 4, 1>;
+using ScanOf40With8 = ScanShape<2, 4, 5, 8, 2, 1, 32, 4, 1>;
+using ScanOfManyWith8 = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf40With32 = ScanShape<4, 8, 10, 4, 2, 1, 32, 4, 1>;
+using ScanOf32With32 = ScanShape<4, 8, 8, 8, 1, 1, 32, 2, 2>;
+using ScanOf16With32 = ScanShape<4, 8, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf8With64 = ScanShape<4, 16, 4, 8, 4, 4, 32, 4, 1>;
+using ScanOf16With64 = ScanShape<4, 16, 8, 8, 1, 1, 32, 2, 2>;
 
 template <typename T>
 using ScanOfPairs = PairShape<T, 16, 6>;
@@ -45,10 +51,14 @@ cudaError_t launch_scan_kernel(Kernel kernel, int channels, int threads, int sha
   return cudaGetLastError();
 }
 
-template <typename T, typename Shape, bool kUsual>
+template <typename Shape, bool kUsual>
+using MovedShape = std::conditional_t<kUsual, Shape, AnyRows<Shape>>;
+
+template <typename T, typename Usual, bool kUsual>
 cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape, kUsual>, Shape::kChannels,
-                            Shape::kThreads, sizeof(ScanShared<T, Shape>), params, stream);
+  using Shape = MovedShape<Usual, kUsual>;
+  return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape>, Shape::kChannels, Shape::kThreads,
+                            sizeof(ScanShared<T, Shape>), params, stream);
 }
 
 template <typename T>
@@ -57,6 +67,9 @@ cudaError_t launch_pairs(const SelectiveScanParams<T>& params, cudaStream_t stre
   return launch_scan_kernel(selective_scan_pairs_kernel<T, Shape>, Shape::kChannels,
                             Shape::kThreads, sizeof(PairShared<T, Shape>), params, stream);
 }
+
+// Bytes of shared memory that a block may have.
+constexpr std::size_t kMostShared = 227 * 1024;
 
 // Nanoseconds per step of a multiprocessor that holds 1, 2, ... blocks of a shape, up to its limit,
 // measured on an H200 in bfloat16 at L = 2048.
@@ -79,40 +92,71 @@ inline double scan_cost(const ScanCost& cost, std::int64_t sequences, std::int64
   return mean * cost.nanoseconds[cost.resident - 1] / cost.resident;
 }
 
-template <typename T, bool kUsual>
-cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  switch (params.states) {
-    case 8:
-      return launch_scan<T, ScanOf8States, kUsual>(params, stream);
-    case 32:
-      return launch_scan<T, ScanOf32States, kUsual>(params, stream);
-    case 64:
-      return launch_scan<T, ScanOf64States, kUsual>(params, stream);
-    default:
-      break;
+template <typename T>
+struct ScanChoice {
+  ScanCost cost;
+  cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
+};
+
+// Never the cheapest where T is too wide for the shape.
+template <typename T, typename Shape, bool kUsual>
+constexpr ScanChoice<T> choice(int resident, const std::array<double, 6>& nanoseconds) {
+  if constexpr (sizeof(ScanShared<T, MovedShape<Shape, kUsual>>) > kMostShared) {
+    return {{Shape::kChannels, 1, {std::numeric_limits<double>::infinity()}}, nullptr};
+  } else {
+    return {{Shape::kChannels, resident, nanoseconds}, launch_scan<T, Shape, kUsual>};
   }
+}
+
+template <typename T>
+cudaError_t launch_cheapest(std::span<const ScanChoice<T>> choices,
+                            const SelectiveScanParams<T>& params, cudaStream_t stream) {
   const int multiprocessors = multiprocessor_count();
   if (multiprocessors == 0) return cudaErrorNoDevice;
-
-  struct Choice {
-    ScanCost cost;
-    cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
+  const auto cost = [&](const ScanChoice<T>& choice) {
+    return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
   };
-  static constexpr Choice kChoices[] = {
-      {{ScanOf40::kChannels, 1, {45.7}}, launch_scan<T, ScanOf40, kUsual>},
-      {{ScanOf32::kChannels, 1, {31.1}}, launch_scan<T, ScanOf32, kUsual>},
-      {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
-      {{ScanOf8::kChannels, 1, {16.1}}, launch_scan<T, ScanOf8, kUsual>},
-      {{ScanOfMany::kChannels, 3, {40.5, 60.7, 85.4}}, launch_scan<T, ScanOfMany, kUsual>},
+  return std::ranges::min_element(choices, {}, cost)->launch(params, stream);
+}
+
+template <typename T, bool kUsual>
+cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  static constexpr ScanChoice<T> kOf8States[] = {
+      choice<T, ScanOf40With8, kUsual>(1, {34.8}),
+      choice<T, ScanOfManyWith8, kUsual>(3, {32.3, 46.5, 62.2}),
+  };
+  static constexpr ScanChoice<T> kOf16States[] = {
+      choice<T, ScanOf40, kUsual>(1, {45.7}),
+      choice<T, ScanOf32, kUsual>(1, {31.1}),
+      choice<T, ScanOf16, kUsual>(1, {20.1}),
+      choice<T, ScanOf8, kUsual>(1, {16.1}),
+      choice<T, ScanOfMany, kUsual>(3, {40.5, 60.7, 85.4}),
       // Last: only for what it takes.
       {{ScanOfPairs<T>::kChannels, 6, {126, 147, 178, 228, 277, 325}}, launch_pairs<T>},
   };
-  const auto cost = [&](const Choice& choice) {
-    return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
+  static constexpr ScanChoice<T> kOf32States[] = {
+      choice<T, ScanOf40With32, kUsual>(1, {78.1}),
+      choice<T, ScanOf32With32, kUsual>(2, {57.6, 99.2}),
+      choice<T, ScanOf16With32, kUsual>(3, {42.7, 60.0, 86.4}),
   };
-  return std::min_element(std::begin(kChoices), std::end(kChoices) - (kUsual ? 0 : 1),
-                          [&](const Choice& a, const Choice& b) { return cost(a) < cost(b); })
-      ->launch(params, stream);
+  static constexpr ScanChoice<T> kOf64States[] = {
+      choice<T, ScanOf8With64, kUsual>(1, {40.2}),
+      choice<T, ScanOf16With64, kUsual>(2, {63.6, 108}),
+  };
+  const auto cheapest = [&](std::span<const ScanChoice<T>> choices) {
+    return launch_cheapest(choices, params, stream);
+  };
+  switch (params.states) {
+    case 8:
+      return cheapest(kOf8States);
+    case 32:
+      return cheapest(kOf32States);
+    case 64:
+      return cheapest(kOf64States);
+    default:
+      return cheapest(
+          std::span(kOf16States).first(std::size(kOf16States) - (kUsual && params.z ? 0 : 1)));
+  }
 }
 
 template <typename T>
@@ -124,14 +168,14 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   if (!states || params.sequences.length > kLongest) return false;
   if (device_capability() < 90) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
-  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40, true>) >= 90;
+  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40>) >= 90;
   return compiled;
 }
 
 template <typename T>
 cudaError_t selective_scan_fast(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   constexpr int kPacket = 8;
-  const bool usual = params.z && params.delta_softplus && params.channels % kPacket == 0 &&
+  const bool usual = params.delta_softplus && params.channels % kPacket == 0 &&
                      takes_packets(params.u, kPacket) && takes_packets(params.delta, kPacket) &&
                      takes_packets(params.z, kPacket) && takes_packets(params.out, kPacket) &&
                      takes_packets(params.B, kPacket) && takes_packets(params.C, kPacket);
