@@ -35,9 +35,9 @@ def in_proj_step(operators: Operators, rows: int, d_model: int, dtype: str) -> l
     def inputs(seed: int) -> tuple:
         values = Values(seed, operators.device, dtype)
         return (
-            values.normal(rows, d_model), values.parameter(rows, d_model), values.normal(d_model), 1e-5,
-            values.normal(2 * D, d_model), values.normal(rows, D, K - 1), values.normal(D, K),
-            values.normal(D),
+            values.normal(rows, d_model), values.parameter(rows, d_model), values.parameter(d_model), 1e-5,
+            values.normal(2 * D, d_model), values.normal(rows, D, K - 1), values.parameter(D, K),
+            values.parameter(D),
         )  # fmt: skip
 
     def make_set(seed: int) -> dict[str, Launch]:

@@ -73,25 +73,28 @@ class Operators:
         return self.time(make_set, work, subject, str(shape))
 
     def convolution(self, shape: Shape) -> list[Row]:
-        """x is half of in_proj's output, as in the model; the peer's channel-last row too."""
+        """x is half of in_proj's output, as in the model; the peer's channel-last row too. Ours takes
+        its parameters in float32, as models hold them; peers take them in x's type.
+        """
         K = 4
 
         def make_set(seed: int) -> dict[str, Launch]:
             values = Values(seed, self.device, shape.dtype)
             xz = values.normal(shape.batch, shape.length, 2 * shape.channels)
             x = xz[..., : shape.channels]
-            weight, bias = values.normal(shape.channels, K), values.normal(shape.channels)
+            weight, bias = values.parameter(shape.channels, K), values.parameter(shape.channels)
+            narrow = weight.to(x.dtype), bias.to(x.dtype)
             launches: dict[str, Launch] = {
                 "simba": lambda: ops.causal_conv1d(x, weight, bias, silu=True)
             }
             for name, function in self.peers.of("causal_conv1d").items():
                 if name == "torch":
-                    launches[name] = lambda function=function: function(x, weight, bias)
+                    launches[name] = lambda function=function: function(x, *narrow)
                     continue
                 last = x.transpose(1, 2).contiguous()
-                launches[name] = lambda function=function, last=last: function(last, weight, bias)
+                launches[name] = lambda function=function, last=last: function(last, *narrow)
                 launches[f"{name}, channels last"] = lambda function=function: function(
-                    x.transpose(1, 2), weight, bias
+                    x.transpose(1, 2), *narrow
                 )
             return launches
 
@@ -105,8 +108,8 @@ class Operators:
         )
 
     def norm(self, shape: Shape, kept: int = 0) -> list[Row]:
-        """The residual in float32, as published models want it. kept: rows gathered of each batch
-        row.
+        """The residual in float32, as published models want it, and for us the weight, as models hold
+        it; peers take that in x's type. kept: rows gathered of each batch row.
         """
         rows = kept or shape.length
 
@@ -114,7 +117,8 @@ class Operators:
             values = Values(seed, self.device, shape.dtype)
             x = values.normal(shape.batch, rows, shape.channels)
             residual = values.parameter(shape.batch, shape.length, shape.channels)
-            weight = values.normal(shape.channels)
+            weight = values.parameter(shape.channels)
+            narrow = weight.to(x.dtype)
             indices = self._every(shape, kept)
             launches: dict[str, Launch] = {
                 "simba": lambda: ops.add_norm(
@@ -122,7 +126,7 @@ class Operators:
                 )
             }
             for name, function in ({} if kept else self.peers.of("add_norm")).items():
-                launches[name] = lambda function=function: function(x, residual, weight)
+                launches[name] = lambda function=function: function(x, residual, narrow)
             return launches
 
         size = torch.finfo(getattr(torch, shape.dtype)).bits // 8

@@ -1,6 +1,7 @@
 #include "csrc/model/generate.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
@@ -12,6 +13,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "csrc/input_error.h"
 
@@ -143,11 +145,21 @@ Decoder::Decoder(const Simba& model, std::int64_t sequences, const Sampling& sam
 }
 
 void Decoder::run() {
+  std::vector<at::Tensor> places;
+  for (const MambaLayerState& layer : layers_) places.push_back(layer.conv);
   for (std::int64_t i = 0; i < steps_; ++i) {
     const at::Tensor logits = model_.step(ids_, layers_);
     ids_.copy_(choose_tokens(logits, sampling_, uniforms_[i]));
     chosen_[i].copy_(ids_);
   }
+  // The next replay of a graph reads the states where this one did.
+  std::vector<at::Tensor> newest, moved;
+  for (std::size_t l = 0; l < layers_.size(); ++l) {
+    if (layers_[l].conv.is_same(places[l])) continue;
+    newest.push_back(std::exchange(layers_[l].conv, places[l]));
+    moved.push_back(places[l]);
+  }
+  if (!moved.empty()) at::_foreach_copy_(moved, newest);
 }
 
 void Decoder::start(const std::vector<MambaLayerState>& layers, const at::Tensor& ids) {

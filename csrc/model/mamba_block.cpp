@@ -98,11 +98,10 @@ Tokens MambaBlock::step(const Tokens& tokens, MambaLayerState& state) const {
       /*indices=*/std::nullopt, config_.norm_epsilon, config_.residual_in_fp32);
   const std::int64_t N = config_.d_state, rank = config_.dt_rank;
   const auto [x, z] = in_proj(normed.squeeze(0));
-  const auto [convolved, newest] =  // S sequences of one token
+  at::Tensor convolved;
+  std::tie(convolved, state.conv) =  // S sequences of one token
       ops::causal_conv1d(x.unsqueeze(1), weights_.conv_weight, optional(weights_.conv_bias),
-                         state.conv,
-                         /*cu_seqlens=*/std::nullopt, /*silu=*/true);
-  state.conv.copy_(newest);
+                         state.conv, /*cu_seqlens=*/std::nullopt, /*silu=*/true);
   const at::Tensor u = convolved.squeeze(1);
   const at::Tensor dt_B_C = apply_linear(u, weights_.x_proj, {});
   const at::Tensor delta = apply_linear(dt_B_C.narrow(1, 0, rank), weights_.dt_proj, {});

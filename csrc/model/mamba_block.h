@@ -31,7 +31,7 @@ class MambaBlock {
   Tokens emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept) const;
 
   // One token of each of S sequences: tokens.hidden and residual (1, S, d_model), nothing else of
-  // Tokens is read or written. The state's tensors are advanced in place.
+  // Tokens is read or written. state.ssm is advanced in place, state.conv in place or replaced.
   Tokens step(const Tokens& tokens, MambaLayerState& state) const;
 
  private:

@@ -25,9 +25,9 @@ class Simba final : public LanguageModel {
   FlopCount flops(std::int64_t T, const PruningPlan& plan,
                   std::int64_t continuation) const override;
 
-  // One more token of every sequence: ids (S) int64 on the model's device, the states advanced in
-  // place. Returns the logits (S, V), of the type of extend's. Waits for nothing, so that it can be
-  // captured in a CUDA graph.
+  // One more token of every sequence: ids (S) int64 on the model's device. Of the states, ssm is
+  // advanced in place, conv in place or replaced. Returns the logits (S, V), of the type of
+  // extend's. Waits for nothing, so that it can be captured in a CUDA graph.
   at::Tensor step(const at::Tensor& ids, std::vector<MambaLayerState>& layers) const;
 
   // States of S sequences that have read nothing: zeros.

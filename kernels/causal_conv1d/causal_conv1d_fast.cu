@@ -1,14 +1,18 @@
 // Causal depthwise convolution: out_t = act(bias + sum over k of weight[k] x_{t - (K - 1) + k}).
 //
-// A packet is 16 bytes of neighbouring channels. One block of 4 warps takes 32 packets of channels
-// over 4 neighbouring runs of positions, a run per warp: a thread walks its packet of channels
-// along the run with the K - 1 inputs before it in registers and the next kAhead inputs under way.
-// The weights go through shared memory, since those of neighbouring threads lie far apart. A run
-// follows a packed row from sequence to sequence. Last states: the grid's first blocks, one thread
-// per (sequence, channel).
+// A packet is 4 neighbouring channels, so that few registers hold a run's and many warps are
+// resident. One block of 8 warps takes 32 packets of channels over 8 neighbouring runs of kRun
+// positions, a run per warp; the next batch row's runs follow. A thread asks for all inputs of its
+// run at once, and for the K - 1 before it, which its neighbour reads too: it waits once, and
+// enough bytes are under way to keep memory busy. The weights go through shared memory, since those
+// of neighbouring threads lie far apart. A run follows a packed row from sequence to sequence. Last
+// states: the grid's first blocks, one thread per sequence and packet.
 #include "kernels/causal_conv1d/causal_conv1d_paths.h"
 #include "kernels/causal_conv1d/conv_inputs.cuh"
+#include "kernels/causal_conv1d/conv_states.cuh"
 #include "kernels/cuda/alignment.h"
+#include "kernels/cuda/async_copy.cuh"
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/fast_math.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/packet.cuh"
@@ -17,221 +21,199 @@
 namespace simba::kernels {
 namespace {
 
-constexpr int kWarps = 4;
+constexpr int kCount = 4;  // elements of a packet
+constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
-constexpr int kBlocksPerMultiprocessor = 4;
-constexpr int kAhead = 4;  // positions under way
-// Runs are as short as it takes for this many warps, which fill a large GPU, but no shorter than
-// kMinRun, where the K - 1 inputs before a run begin to cost, and no longer than kMaxRun.
-constexpr std::int64_t kWantedWarps = 2048;
-constexpr std::int64_t kMinRun = 8;
-constexpr std::int64_t kMaxRun = 32;
+// Of a multiprocessor.
+template <typename T>
+constexpr int kBlocks = sizeof(T) == 4 ? 3 : 4;
+constexpr int kRun = 8;  // positions
 
 struct Grid {
   unsigned state_blocks;
   unsigned channel_blocks;
-  unsigned position_blocks;  // of a batch row
-  int run;                   // positions
+  unsigned batch;
+  unsigned runs;  // of a batch row
 
-  std::int64_t blocks(std::int64_t batch) const {
-    return state_blocks + batch * position_blocks * channel_blocks;
+  unsigned blocks() const {
+    return state_blocks +
+           static_cast<unsigned>(ceil_div(std::int64_t{batch} * runs, kWarps)) * channel_blocks;
   }
 };
 
-// The weights and biases of a thread's packet of channels.
-template <typename T, int kWidth>
-struct Taps {
-  static constexpr int kCount = kWideElements<T>;
-  static constexpr int kQuads = kCount * kWidth / 4;  // groups of 4 weights of a packet
+// A block's weights, 4 at a time.
+template <int kWidth>
+struct StagedWeights {
+  static constexpr int kQuads = kCount * kWidth / 4;  // of a packet
   // An odd stride between the packets' weights spreads them over the banks.
   static constexpr int kStride = kQuads | 1;
 
-  // The block's first packet has channel `first`; `packets` of its 32 exist. Every thread calls it.
-  __device__ void load(const CausalConv1dParams<T>& params, std::int64_t first, int packets) {
-    __shared__ float4 staged[kWarpSize * kStride];
-    const auto* quads = reinterpret_cast<const float4*>(params.weight + first * kWidth);
+  // Begins to copy those of the block's `packets` packets of channels from `from` on.
+  __device__ void copy(const float* from, int packets) {
+    const auto* quads = reinterpret_cast<const float4*>(from);
 #pragma unroll
     for (int j = 0; j < kWarpSize * kQuads; j += kThreads) {
       const int i = j + static_cast<int>(threadIdx.x);
-      if (i < packets * kQuads) staged[i / kQuads * kStride + i % kQuads] = quads[i];
+      if (i < packets * kQuads) {
+        async_copy_16(&staged[i / kQuads * kStride + i % kQuads], quads + i, true);
+      }
     }
-    __syncthreads();
-    const int lane = threadIdx.x % kWarpSize;
-    if (lane >= packets) return;
+    close_async_copies();
+  }
+
+  __device__ void take(int packet, float (&weight)[kWidth][kCount]) const {
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) {
-      const float4 quad = staged[lane * kStride + q];
+      const float4 quad = staged[packet * kStride + q];
       const float values[4] = {quad.x, quad.y, quad.z, quad.w};
 #pragma unroll
       for (int i = 0; i < 4; ++i) weight[(4 * q + i) % kWidth][(4 * q + i) / kWidth] = values[i];
     }
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) bias[i] = 0;
-    if (params.bias) unpack(load_packet<kCount>(params.bias + first + lane * kCount), bias);
   }
 
-  float weight[kWidth][kCount];
-  float bias[kCount];
+  float4 staged[kWarpSize * kStride];
 };
 
-// The K - 1 inputs before `position` of a sequence that begins at `begin`.
-template <typename T, int kWidth, int kCount>
-__device__ void load_window(const CausalConv1dParams<T>& params, std::int64_t sequence,
-                            std::int64_t begin, std::int64_t position, std::int64_t channel,
-                            float (&window)[kWidth - 1][kCount]) {
-#pragma unroll
-  for (int k = 0; k < kWidth - 1; ++k) {
-    const std::int64_t at = position - (kWidth - 1) + k;
-    if (at >= begin) {
-      unpack(load_packet<kCount>(params.x.row(params.sequences.batch(sequence), at) + channel),
-             window[k]);
-    } else {
-#pragma unroll
-      for (int i = 0; i < kCount; ++i) {
-        window[k][i] = to_accumulate(input_at(params, sequence, begin, at, channel + i));
-      }
-    }
-  }
-}
-
-template <typename T, int kWidth, bool kSilu>
-__global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor)
+template <typename T, int kWidth, bool kSilu, bool kPacked>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>)
     causal_conv1d_fast_kernel(CausalConv1dParams<T> params, Grid grid) {
-  constexpr int kCount = kWideElements<T>;
+  constexpr int kTaps = kWidth - 1;
+  static_assert(kTaps <= kRun);
+  __shared__ StagedWeights<kWidth> weights;
+  const Sequences& sequences = params.sequences;
   if (blockIdx.x < grid.state_blocks) {
     const unsigned item = blockIdx.x * kThreads + threadIdx.x;
-    const auto channels = static_cast<unsigned>(params.channels);
-    if (item < params.sequences.count * params.channels) {
-      write_last_state(params, item / channels, item % channels);
+    const auto packets = static_cast<unsigned>(params.channels) / kCount;
+    if (item < sequences.count * packets) {
+      write_last_state<T, kTaps, kCount>(params, item / packets, item % packets * kCount);
     }
     return;
   }
   const unsigned block = blockIdx.x - grid.state_blocks;
   const int first_channel = static_cast<int>(block % grid.channel_blocks) * kWarpSize * kCount;
-  const unsigned rows = block / grid.channel_blocks;
-  const auto batch = static_cast<int>(rows / grid.position_blocks);
-  const std::int64_t first =
-      (std::int64_t(rows % grid.position_blocks) * kWarps + threadIdx.x / kWarpSize) * grid.run;
-
-  const auto channels = static_cast<int>(params.channels);
-  const int packets = min((channels - first_channel) / kCount, kWarpSize);
-  Taps<T, kWidth> taps;
-  taps.load(params, first_channel, packets);
+  const unsigned run = block / grid.channel_blocks * kWarps + threadIdx.x / kWarpSize;
+  const auto batch = static_cast<int>(run / grid.runs);
+  const int first = static_cast<int>(run % grid.runs) * kRun;
+  const int packets = min((static_cast<int>(params.channels) - first_channel) / kCount, kWarpSize);
   const int lane = threadIdx.x % kWarpSize;
-  const auto steps = static_cast<int>(min(params.sequences.length - first, std::int64_t(grid.run)));
-  if (lane >= packets || steps <= 0) return;
+  weights.copy(params.weight + std::int64_t{first_channel} * kWidth, packets);
 
+  const int steps = static_cast<int>(sequences.length) - first;
+  const bool idle = lane >= packets || batch >= static_cast<int>(grid.batch);
   const int channel = first_channel + lane * kCount;
-  const T* x = params.x.row(batch, first) + channel;  // of the next position to load
-  T* out = params.out.row(batch, first) + channel;    // of the next position to store
-  const auto load_next = [&](bool exists) {
-    Packet<T, kCount> input = {};
-    if (exists) input = load_packet<kCount>(x);
-    x += params.x.row_stride;
-    return input;
-  };
-
-  const auto last_sequence = static_cast<int>(params.sequences.count) - 1;
-  int sequence =
-      params.sequences.cu_seqlens ? static_cast<int>(sequence_at(params.sequences, first)) : batch;
-  int step = 0;
-  while (true) {
-    // The run's part within one sequence.
-    int stop = steps;
-    if (params.sequences.cu_seqlens && sequence < last_sequence) {
-      stop = static_cast<int>(min(params.sequences.end(sequence) - first, std::int64_t(steps)));
-    }
-    if (step < stop) {
-      Packet<T, kCount> ahead[kAhead];
-#pragma unroll
-      for (int j = 0; j < kAhead; ++j) ahead[j] = load_next(j < stop - step);
-      float window[kWidth - 1][kCount];
-      load_window<T, kWidth>(params, sequence, params.sequences.begin(sequence), first + step,
-                             channel, window);
-      for (; step < stop; step += kAhead) {
-#pragma unroll
-        for (int j = 0; j < kAhead; ++j) {
-          float newest[kCount], sums[kCount];
-          unpack(ahead[j], newest);
-          ahead[j] = load_next(j + kAhead < stop - step);
-#pragma unroll
-          for (int i = 0; i < kCount; ++i) {
-            float sum = taps.bias[i];
-#pragma unroll
-            for (int k = 0; k < kWidth - 1; ++k) sum += taps.weight[k][i] * window[k][i];
-            sum += taps.weight[kWidth - 1][i] * newest[i];
-            sums[i] = kSilu ? fast_silu<T>(sum) : sum;
-#pragma unroll
-            for (int k = 0; k < kWidth - 2; ++k) window[k][i] = window[k + 1][i];
-            window[kWidth - 2][i] = newest[i];
-          }
-          if (j < stop - step) store_packet(pack<T>(sums), out);
-          out += params.out.row_stride;
-        }
-      }
-      // Back to the positions after this part.
-      x += (stop - step - kAhead) * params.x.row_stride;
-      out += (stop - step) * params.out.row_stride;
-      step = stop;
-    }
-    if (step >= steps) return;
-    ++sequence;
+  std::int64_t sequence = batch;
+  std::int64_t begin = 0;  // of the sequence
+  int end = steps;         // of the sequence, from the run's first position on
+  if (kPacked && !idle) {
+    sequence = sequence_at(sequences, first);
+    begin = sequences.begin(sequence);
+    end = static_cast<int>(sequences.end(sequence)) - first;
   }
-}
+  const T* x = params.x.row(batch, first) + channel;
+  T* out = params.out.row(batch, first) + channel;
+  Packet<T, kCount> inputs[kTaps + kRun];
+#pragma unroll
+  for (int j = 0; j < kTaps + kRun; ++j) {
+    inputs[j] = {};
+    const bool before = j < kTaps && first + j - kTaps < begin;
+    if (!idle && !before && j - kTaps < steps) {
+      inputs[j] = load_packet<kCount>(x + (j - kTaps) * params.x.row_stride);
+    }
+  }
+  float bias[kCount] = {};
+  if (!idle && params.bias) unpack(load_packet<kCount>(params.bias + channel), bias);
+  if (!idle && params.initial_state && first - begin < kTaps) {
+    const auto state = inputs_before<T, kTaps, kCount>(params, sequence, begin, first, channel);
+#pragma unroll
+    for (int k = 0; k < kTaps; ++k) inputs[k] = state.inputs[k];
+  }
+  wait_for_async_copies<0>();
+  __syncthreads();
+  if (idle) return;
+  float weight[kWidth][kCount];
+  weights.take(lane, weight);
 
-template <typename T, int kWidth>
-void launch(const CausalConv1dParams<T>& params, const Grid& grid, unsigned blocks,
-            cudaStream_t stream) {
-  if (params.silu) {
-    causal_conv1d_fast_kernel<T, kWidth, true><<<blocks, kThreads, 0, stream>>>(params, grid);
-  } else {
-    causal_conv1d_fast_kernel<T, kWidth, false><<<blocks, kThreads, 0, stream>>>(params, grid);
+  float window[kWidth][kCount];  // the newest last
+#pragma unroll
+  for (int k = 0; k < kTaps; ++k) unpack(inputs[k], window[k]);
+#pragma unroll
+  for (int j = 0; j < kRun; ++j) {
+    if (kPacked && j == end && j < steps) {
+      while (j == end && sequence + 1 < sequences.count) {
+        end = static_cast<int>(sequences.end(++sequence)) - first;
+      }
+      const auto state = initial_state<T, kTaps, kCount>(params, sequence, channel);
+#pragma unroll
+      for (int k = 0; k < kTaps; ++k) unpack(state.inputs[k], window[k]);
+    }
+    unpack(inputs[kTaps + j], window[kTaps]);
+    float sums[kCount];
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      float sum = bias[i];
+#pragma unroll
+      for (int k = 0; k < kWidth; ++k) sum += weight[k][i] * window[k][i];
+      sums[i] = kSilu ? fast_silu<T>(sum) : sum;
+#pragma unroll
+      for (int k = 0; k < kTaps; ++k) window[k][i] = window[k + 1][i];
+    }
+    if (j < steps) store_packet(pack<T>(sums), out + j * params.out.row_stride);
   }
 }
 
 template <typename T>
 Grid grid_of(const CausalConv1dParams<T>& params) {
   const Sequences& sequences = params.sequences;
-  const std::int64_t batch = sequences.cu_seqlens ? 1 : sequences.count;
-  const std::int64_t channel_blocks = ceil_div(params.channels / kWideElements<T>, kWarpSize);
-  const std::int64_t even = ceil_div(sequences.length * batch * channel_blocks, kWantedWarps);
-  const std::int64_t whole = ceil_div(even, kAhead) * kAhead;
-  const std::int64_t run = whole < kMinRun ? kMinRun : whole > kMaxRun ? kMaxRun : whole;
+  const std::int64_t packets = params.channels / kCount;
   return {
-      .state_blocks = static_cast<unsigned>(ceil_div(sequences.count * params.channels, kThreads)),
-      .channel_blocks = static_cast<unsigned>(channel_blocks),
-      .position_blocks = static_cast<unsigned>(ceil_div(sequences.length, kWarps * run)),
-      .run = static_cast<int>(run),
+      .state_blocks = static_cast<unsigned>(ceil_div(sequences.count * packets, kThreads)),
+      .channel_blocks = static_cast<unsigned>(ceil_div(packets, kWarpSize)),
+      .batch = static_cast<unsigned>(sequences.cu_seqlens ? 1 : sequences.count),
+      .runs = static_cast<unsigned>(ceil_div(sequences.length, kRun)),
   };
+}
+
+template <typename T, int kWidth>
+void launch(const CausalConv1dParams<T>& params, cudaStream_t stream) {
+  const Grid grid = grid_of(params);
+  const unsigned blocks = grid.blocks();
+  const auto with = [&](auto kernel) { kernel<<<blocks, kThreads, 0, stream>>>(params, grid); };
+  if (params.sequences.cu_seqlens) {
+    with(params.silu ? causal_conv1d_fast_kernel<T, kWidth, true, true>
+                     : causal_conv1d_fast_kernel<T, kWidth, false, true>);
+  } else {
+    with(params.silu ? causal_conv1d_fast_kernel<T, kWidth, true, false>
+                     : causal_conv1d_fast_kernel<T, kWidth, false, false>);
+  }
 }
 
 }  // namespace
 
 template <typename T>
 bool fast_path_takes(const CausalConv1dParams<T>& params) {
-  constexpr int kCount = kWideElements<T>;
+  // Code compiled for less has no asynchronous copies.
+  static const bool compiled = code_capability(causal_conv1d_fast_kernel<T, 4, true, false>) >= 80;
   const Sequences& sequences = params.sequences;
   const std::int64_t batch = sequences.cu_seqlens ? 1 : sequences.count;
   // Far fewer blocks than these products.
-  return params.width >= 2 && params.width <= 4 && sequences.length > 0 &&
+  return compiled && params.width >= 2 && params.width <= 4 && sequences.length > 0 &&
          params.channels % kCount == 0 && fits_grid(sequences.count, params.channels) &&
          fits_grid(batch, sequences.length) &&
          fits_grid(batch * sequences.length, ceil_div(params.channels, kThreads)) &&
          takes_packets(params.x, kCount) && takes_packets(params.out, kCount) &&
-         takes_packets(params.weight, kCount) && takes_packets(params.bias, kCount);
+         takes_packets(params.weight, kCount) && takes_packets(params.bias, kCount) &&
+         takes_packets(params.initial_state, kCount) &&
+         takes_packets(static_cast<const T*>(params.last_state), kCount);
 }
 
 template <typename T>
 cudaError_t causal_conv1d_fast(const CausalConv1dParams<T>& params, cudaStream_t stream) {
-  const Grid grid = grid_of(params);
-  const auto blocks =
-      static_cast<unsigned>(grid.blocks(params.sequences.cu_seqlens ? 1 : params.sequences.count));
   if (params.width == 2) {
-    launch<T, 2>(params, grid, blocks, stream);
+    launch<T, 2>(params, stream);
   } else if (params.width == 3) {
-    launch<T, 3>(params, grid, blocks, stream);
+    launch<T, 3>(params, stream);
   } else {
-    launch<T, 4>(params, grid, blocks, stream);
+    launch<T, 4>(params, stream);
   }
   return cudaGetLastError();
 }

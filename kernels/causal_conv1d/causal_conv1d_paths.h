@@ -10,8 +10,9 @@ namespace simba::kernels {
 template <typename T>
 cudaError_t causal_conv1d_portable(const CausalConv1dParams<T>& params, cudaStream_t stream);
 
-// 16 bytes at a time, each input read once per run of positions. Takes 2 to 4 taps and D that are
-// multiples of 16 bytes in rows aligned to them, of any T but double, where there is a position.
+// 4 channels at a time, each input read once per run of positions. Takes 2 to 4 taps and D that are
+// multiples of 4 in rows that lie where 4 elements can be moved in one access, of any T but double,
+// where there is a position.
 template <typename T>
 bool fast_path_takes(const CausalConv1dParams<T>& params);
 template <typename T>

@@ -132,7 +132,7 @@ template <typename Acc>
 __global__ void __launch_bounds__(kThreads)
     select_tokens_kernel(SelectTokensParams<Acc> params, KeepOffsets offsets,
                          std::int32_t* kept_cu_seqlens) {
-  const Selection<Acc> selection(params, offsets);
+  const Selection<Acc> selection(params, offsets, blockIdx.x);
   if (selection.wanted > 0) {
     write_kept(selection.scores, selection.begin, selection.competing,
                find_threshold(selection.scores, selection.competing, selection.wanted),

@@ -1,5 +1,5 @@
-// What a block selects: the kernels give one block to every sequence, and a launch takes up to 256
-// sequences, whose keep_offsets are in the kernel's parameters (2 KiB).
+// What is selected from a sequence. A launch takes up to 256 sequences, whose keep_offsets are in
+// the kernel's parameters (2 KiB).
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -17,30 +17,32 @@ struct KeepOffsets {
   std::int64_t values[kLaunchSequences + 1];
 };
 
-// Calls launch(blocks, offsets) for kLaunchSequences sequences at a time.
+// Calls launch(sequences, offsets) for kLaunchSequences sequences at a time.
 template <typename Acc, typename Launch>
 cudaError_t for_each_launch(const SelectTokensParams<Acc>& params, const Launch& launch) {
   for (std::int64_t s = 0; s < params.sequences.count; s += kLaunchSequences) {
     const std::int64_t left = params.sequences.count - s;
-    const int blocks = static_cast<int>(left < kLaunchSequences ? left : kLaunchSequences);
+    const int sequences = static_cast<int>(left < kLaunchSequences ? left : kLaunchSequences);
     KeepOffsets offsets = {};
     offsets.first_sequence = s;
-    for (int i = 0; i <= blocks; ++i) offsets.values[i] = params.keep_offsets[s + i];
-    launch(blocks, offsets);
+    for (int i = 0; i <= sequences; ++i) offsets.values[i] = params.keep_offsets[s + i];
+    launch(sequences, offsets);
     if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
   }
   return cudaSuccess;
 }
 
-// The selection of this block's sequence. The last token is in; of the `competing` others the
+// The selection of one sequence. The last token is in; of the `competing` others the
 // `wanted` highest are kept.
 template <typename Acc>
 struct Selection {
-  __device__ Selection(const SelectTokensParams<Acc>& params, const KeepOffsets& offsets)
-      : sequence(offsets.first_sequence + blockIdx.x),
+  // index: of the launch's sequences.
+  __device__ Selection(const SelectTokensParams<Acc>& params, const KeepOffsets& offsets,
+                       unsigned index)
+      : sequence(offsets.first_sequence + index),
         begin(static_cast<int>(params.sequences.begin(sequence))),
-        first(offsets.values[blockIdx.x]),
-        asked(offsets.values[blockIdx.x + 1] - first),
+        first(offsets.values[index]),
+        asked(offsets.values[index + 1] - first),
         scores(params.scores + params.sequences.batch(sequence) * params.batch_stride + begin),
         indices(params.indices + first) {
     const int length = static_cast<int>(params.sequences.end(sequence)) - begin;
@@ -50,7 +52,8 @@ struct Selection {
   }
 
   // Everything but the `wanted` first indices: the last token's, as often as more than the length
-  // is asked for, and the kept tokens' cu_seqlens (optional). `thread` of `threads` of the block.
+  // is asked for, and the kept tokens' cu_seqlens (optional). `thread` of `threads` that share
+  // the sequence.
   __device__ void write_rest(std::int32_t* kept_cu_seqlens, int thread, int threads) const {
     if (kept_cu_seqlens && thread == 0) {
       if (sequence == 0) kept_cu_seqlens[0] = static_cast<std::int32_t>(first);

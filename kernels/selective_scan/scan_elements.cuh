@@ -13,9 +13,9 @@ namespace simba::kernels {
 
 // What one lane of an element warp moves per tile: one step of 8 channels, and one step of some
 // pieces of 8 states. Copies of the tiles to come run while it computes. Each lane reads only what
-// it has copied itself, so they need no barrier. kUsual: z and softplus are there and every row can
-// be moved in packets; otherwise all that is asked when it runs.
-template <typename T, typename Shape, bool kUsual>
+// it has copied itself, so they need no barrier. Shape::kUsual: softplus is asked for and every row
+// can be moved in packets; otherwise that is looked at when it runs.
+template <typename T, typename Shape>
 class ElementLane {
  public:
   // set, warp: of the set.
@@ -38,6 +38,9 @@ class ElementLane {
     u_ = params.u.row(batch, position) + channel;
     z_ = has_z() ? params.z.row(batch, position) + channel : nullptr;
     out_ = params.out.row(batch, position) + channel;
+    delta_skipped_ = skipped_bytes(params.delta, delta_);
+    u_skipped_ = skipped_bytes(params.u, u_);
+    z_skipped_ = skipped_bytes(params.z, z_);
     // For states, a lane is a step: no two lanes of a warp write to one bank.
     states_to_copy_ = lane() < Shape::kTile ? length - first - lane() : 0;
 #pragma unroll
@@ -46,6 +49,7 @@ class ElementLane {
       const Rows<const T>& rows = piece < kPieces ? params.B : params.C;
       states_[i] = rows.row(batch, begin + first + lane()) + piece % kPieces * Shape::kPacket;
       states_stride_[i] = kSteps * rows.row_stride;
+      states_skipped_[i] = skipped_bytes(rows, states_[i]);
     }
   }
 
@@ -53,13 +57,13 @@ class ElementLane {
   __device__ void copy(int slot) {
     ScanCopies<T, Shape>& to = copies(slot);
     const int count = to_copy_ > 0 ? count_ : 0;
-    copy_packet(to.delta, delta_, count);
-    copy_packet(to.u, u_, count);
-    if (has_z()) copy_packet(to.z, z_, count);
+    to.delta.copy(delta_, count, delta_skipped_);
+    to.u.copy(u_, count, u_skipped_);
+    if (has_z()) to.z.copy(z_, count, z_skipped_);
 #pragma unroll
     for (int i = 0; i < kWarpPieces; ++i) {
       if (!has_piece(i)) break;
-      copy_packet(to.states[i], states_[i], states_to_copy_ > 0 ? Shape::kPacket : 0);
+      to.states[i].copy(states_[i], states_to_copy_ > 0 ? Shape::kPacket : 0, states_skipped_[i]);
       states_[i] += states_stride_[i];
     }
     close_async_copies();
@@ -76,8 +80,8 @@ class ElementLane {
     const bool exists = to_fill_ > 0;
     to_fill_ -= kSteps;
     float delta[8], u[8];
-    unpack(from.delta[lane()], delta);
-    unpack(from.u[lane()], u);
+    unpack(from.delta.packet(delta_skipped_), delta);
+    unpack(from.u.packet(u_skipped_), u);
     if (kUsual || params_.delta_softplus) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
@@ -98,7 +102,7 @@ class ElementLane {
     for (int i = 0; i < kWarpPieces; ++i) {
       if (!has_piece(i)) break;
       float values[8];
-      unpack(from.states[i][lane()], values);
+      unpack(from.states[i].packet(states_skipped_[i]), values);
       if (lane() < Shape::kTile) {
         // C follows B.
         float* rows = &stage.B[0][0] +
@@ -117,14 +121,14 @@ class ElementLane {
     if (!exists) return;
     const ScanCopies<T, Shape>& from = copies(slot);
     float u[8], out[8];
-    unpack(from.u[lane()], u);
+    unpack(from.u.packet(u_skipped_), u);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       out[i] = fmaf(shared_.skip[block_channel_ + i], u[i], stage.y[row_ + i * Shape::kRow]);
     }
     if (has_z()) {
       float z[8];
-      unpack(from.z[lane()], z);
+      unpack(from.z.packet(z_skipped_), z);
 #pragma unroll
       for (int i = 0; i < 8; ++i) out[i] *= fast_silu<T>(z[i]);
     }
@@ -132,15 +136,12 @@ class ElementLane {
     if (kUsual) {
       store_packet(packet, to);
     } else {
-      const T* elements = reinterpret_cast<const T*>(packet.words);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        if (i < count_) to[i] = elements[i];
-      }
+      store_elements(packet, to, count_);
     }
   }
 
  private:
+  static constexpr bool kUsual = Shape::kUsual;
   static constexpr int kPieces = Shape::kStates / Shape::kPacket;  // of B, and as many of C
   static constexpr int kWarpPieces = Shape::kWarpPieces;
   static constexpr int kSteps =
@@ -151,26 +152,10 @@ class ElementLane {
   __device__ static int lane() { return threadIdx.x % kWarpSize; }
   __device__ int row_step() const { return (warp_ * kWarpSize + lane()) / Shape::kPackets; }
   __device__ bool has_piece(int i) const { return warp_ + i * Shape::kElementWarps < 2 * kPieces; }
-  __device__ bool has_z() const { return kUsual || params_.z; }
+  __device__ bool has_z() const { return static_cast<bool>(params_.z); }
 
   __device__ ScanCopies<T, Shape>& copies(int slot) const {
     return shared_.copies[set_][warp_][slot];
-  }
-
-  // The first `count` elements from `from` on; the others become 0.
-  __device__ static void copy_packet(Packet<T, 8> (&to)[kWarpSize], const T* from, int count) {
-    Packet<T, 8>& packet = to[lane()];
-    if (kUsual) {
-      constexpr int kWide = kWideElements<T>;
-#pragma unroll
-      for (int i = 0; i < 8 / kWide; ++i) {
-        async_copy_16(packet.words + 4 * i, from + kWide * i, count > 0);
-      }
-    } else {
-      T* elements = reinterpret_cast<T*>(packet.words);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) elements[i] = i < count ? from[i] : T{};
-    }
   }
 
   const SelectiveScanParams<T>& params_;
@@ -182,13 +167,17 @@ class ElementLane {
   const T *delta_, *u_, *z_;
   const T* states_[kWarpPieces];
   std::int64_t states_stride_[kWarpPieces];
+  // An even number of rows lies between a lane's tiles, so they all begin at the same bytes of a
+  // word.
+  static_assert(kSteps % 2 == 0);
+  int delta_skipped_, u_skipped_, z_skipped_, states_skipped_[kWarpPieces];
   T* out_;
 };
 
 // The tiles set, set + kElementSets, ...: a stage always meets the same set.
-template <typename T, typename Shape, bool kUsual>
-__device__ void run_elements(ElementLane<T, Shape, kUsual>& lane, ScanShared<T, Shape>& shared,
-                             int set, int tiles) {
+template <typename T, typename Shape>
+__device__ void run_elements(ElementLane<T, Shape>& lane, ScanShared<T, Shape>& shared, int set,
+                             int tiles) {
   constexpr int kStages = Shape::kStages;
   constexpr int kSlots = Shape::kCopies;
   int copy_slot = 0, fill_slot = 0, finish_slot = 0;

@@ -7,7 +7,8 @@
 
 namespace simba::kernels {
 
-template <typename T, typename Shape, bool kUsual>
+// AnyRows<...> where the inputs are not as usual.
+template <typename T, typename Shape>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     selective_scan_sm90_kernel(const __grid_constant__ SelectiveScanParams<T> params) {
 #if __CUDA_ARCH__ >= 900
@@ -44,9 +45,8 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
   } else {
     const int element_warp = warp - Shape::kStateWarps;
     const int set = element_warp / Shape::kElementWarps;
-    ElementLane<T, Shape, kUsual> lane(params, shared, set, element_warp % Shape::kElementWarps,
-                                       params.sequences.batch(sequence), begin, length,
-                                       first_channel);
+    ElementLane<T, Shape> lane(params, shared, set, element_warp % Shape::kElementWarps,
+                               params.sequences.batch(sequence), begin, length, first_channel);
     run_elements(lane, shared, set, tiles);
   }
 #endif

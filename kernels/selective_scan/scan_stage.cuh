@@ -7,6 +7,7 @@
 #include "kernels/cuda/barrier.cuh"
 #include "kernels/cuda/packet.cuh"
 #include "kernels/cuda/warp.cuh"
+#include "kernels/selective_scan/scan_copies.cuh"
 
 namespace simba::kernels {
 
@@ -27,6 +28,7 @@ struct ScanShape {
   static constexpr int kTile = kTile_;
   static constexpr int kStages = kStages_;
   static constexpr int kBlocks = kBlocks_;
+  static constexpr bool kUsual = true;  // see ElementLane
 
   static constexpr int kStates = kLaneStates * kChannelLanes;
   static constexpr int kGroupChannels = kWarpSize / kChannelLanes;
@@ -57,6 +59,12 @@ struct ScanShape {
   static constexpr int kPacketRows = kPacket * kRow + kGap;
 };
 
+// The same for inputs that are not as usual.
+template <typename Shape>
+struct AnyRows : Shape {
+  static constexpr bool kUsual = false;
+};
+
 template <typename Shape>
 struct alignas(16) ScanStage {
   float delta[Shape::kPackets * Shape::kPacketRows];    // softplus and bias applied
@@ -74,8 +82,8 @@ struct alignas(16) ScanStage {
 // A tile as an element warp copied it, every lane its own packets.
 template <typename T, typename Shape>
 struct ScanCopies {
-  Packet<T, 8> delta[kWarpSize], u[kWarpSize], z[kWarpSize];
-  Packet<T, 8> states[Shape::kWarpPieces][kWarpSize];
+  CopiedPackets<T, Shape::kUsual> delta, u, z;
+  CopiedPackets<T, Shape::kUsual> states[Shape::kWarpPieces];
 };
 
 template <typename T, typename Shape>

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <type_traits>
 
 #include "kernels/cuda/alignment.h"
 #include "kernels/cuda/device.h"
@@ -27,9 +29,13 @@ using ScanOf32 = ScanShape<4, 4, 4, 8, 4, 1, 32, 4, 1>;
 using ScanOf16 = ScanShape<2, 8, 4, 8, 4, 2, 32, 4, 1>;
 using ScanOf8 = ScanShape<2, 8, 2, 8, 4, 2, 32, 4, 1>;
 using ScanOfMany = ScanShape<4, 4, 4, 8, 1, 1, 32, 2, 3>;
-using ScanOf8States = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
-using ScanOf32States = ScanShape<4, 8, 4, 8, 4, 1, 32, 4, 1>;
-using ScanOf64States = ScanShape<4, 16, 4, 8, 4, 1, 32, 4, 1>;
+using ScanOf40With8 = ScanShape<2, 4, 5, 8, 2, 1, 32, 4, 1>;
+using ScanOfManyWith8 = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf40With32 = ScanShape<4, 8, 10, 4, 2, 1, 32, 4, 1>;
+using ScanOf32With32 = ScanShape<4, 8, 8, 8, 1, 1, 32, 2, 2>;
+using ScanOf16With32 = ScanShape<4, 8, 4, 8, 1, 1, 32, 2, 3>;
+using ScanOf8With64 = ScanShape<4, 16, 4, 8, 4, 4, 32, 4, 1>;
+using ScanOf16With64 = ScanShape<4, 16, 8, 8, 1, 1, 32, 2, 2>;
 
 template <typename T, int kChannels>
 using LoneScanOf = LoneShape<T, kChannels / 4, 64>;
@@ -49,10 +55,14 @@ cudaError_t launch_scan_kernel(Kernel kernel, int channels, int threads, int sha
   return cudaGetLastError();
 }
 
-template <typename T, typename Shape, bool kUsual>
+template <typename Shape, bool kUsual>
+using MovedShape = std::conditional_t<kUsual, Shape, AnyRows<Shape>>;
+
+template <typename T, typename Usual, bool kUsual>
 cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape, kUsual>, Shape::kChannels,
-                            Shape::kThreads, sizeof(ScanShared<T, Shape>), params, stream);
+  using Shape = MovedShape<Usual, kUsual>;
+  return launch_scan_kernel(selective_scan_sm90_kernel<T, Shape>, Shape::kChannels, Shape::kThreads,
+                            sizeof(ScanShared<T, Shape>), params, stream);
 }
 
 template <typename T, typename Shape>
@@ -67,6 +77,9 @@ cudaError_t launch_pairs(const SelectiveScanParams<T>& params, cudaStream_t stre
   return launch_scan_kernel(selective_scan_pairs_kernel<T, Shape>, Shape::kChannels,
                             Shape::kThreads, sizeof(PairShared<T, Shape>), params, stream);
 }
+
+// Bytes of shared memory that a block may have.
+constexpr std::size_t kMostShared = 227 * 1024;
 
 // Nanoseconds per step of a multiprocessor that holds 1, 2, ... blocks of a shape, up to its limit,
 // measured on an H200 in bfloat16 at L = 2048.
@@ -95,58 +108,71 @@ struct ScanChoice {
   cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
 };
 
-template <typename T, bool kUsual>
-inline constexpr ScanChoice<T> kScanOf8 = {{ScanOf8::kChannels, 2, {16.6, 29.0}},
-                                           launch_scan<T, ScanOf8, kUsual>};
-template <typename T, bool kUsual>
-inline constexpr ScanChoice<T> kScanOfMany = {{ScanOfMany::kChannels, 3, {41.2, 62.0, 86.4}},
-                                              launch_scan<T, ScanOfMany, kUsual>};
-
-// N = 16. Usual calls have kernels that take no others.
-template <typename T, bool kUsual>
-struct ScanChoices {
-  static constexpr ScanChoice<T> kAll[] = {
-      {{ScanOf40::kChannels, 1, {45.7}}, launch_scan<T, ScanOf40, kUsual>},
-      {{ScanOf32::kChannels, 1, {31.1}}, launch_scan<T, ScanOf32, kUsual>},
-      {{ScanOf16::kChannels, 1, {20.1}}, launch_scan<T, ScanOf16, kUsual>},
-      kScanOf8<T, kUsual>,
-      kScanOfMany<T, kUsual>,
-  };
-};
-template <typename T>
-struct ScanChoices<T, true> {
-  static constexpr ScanChoice<T> kAll[] = {
-      {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>>},
-      {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>>},
-      {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>>},
-      kScanOf8<T, true>,
-      kScanOfMany<T, true>,
-      {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T>},
-  };
-};
-
-template <typename T, bool kUsual>
-cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  switch (params.states) {
-    case 8:
-      return launch_scan<T, ScanOf8States, kUsual>(params, stream);
-    case 32:
-      return launch_scan<T, ScanOf32States, kUsual>(params, stream);
-    case 64:
-      return launch_scan<T, ScanOf64States, kUsual>(params, stream);
-    default:
-      break;
+// Never the cheapest where T is too wide for the shape.
+template <typename T, typename Shape, bool kUsual>
+constexpr ScanChoice<T> choice(int resident, const std::array<double, 6>& nanoseconds) {
+  if constexpr (sizeof(ScanShared<T, MovedShape<Shape, kUsual>>) > kMostShared) {
+    return {{Shape::kChannels, 1, {std::numeric_limits<double>::infinity()}}, nullptr};
+  } else {
+    return {{Shape::kChannels, resident, nanoseconds}, launch_scan<T, Shape, kUsual>};
   }
+}
+
+template <typename T>
+cudaError_t launch_cheapest(std::span<const ScanChoice<T>> choices,
+                            const SelectiveScanParams<T>& params, cudaStream_t stream) {
   const int multiprocessors = multiprocessor_count();
   if (multiprocessors == 0) return cudaErrorNoDevice;
   const auto cost = [&](const ScanChoice<T>& choice) {
     return scan_cost(choice.cost, params.sequences.count, params.channels, multiprocessors);
   };
-  const auto& choices = ScanChoices<T, kUsual>::kAll;
-  return std::min_element(
-             std::begin(choices), std::end(choices),
-             [&](const ScanChoice<T>& a, const ScanChoice<T>& b) { return cost(a) < cost(b); })
-      ->launch(params, stream);
+  return std::ranges::min_element(choices, {}, cost)->launch(params, stream);
+}
+
+template <typename T, bool kUsual>
+cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
+  static constexpr ScanChoice<T> kOf8States[] = {
+      choice<T, ScanOf40With8, kUsual>(1, {34.8}),
+      choice<T, ScanOfManyWith8, kUsual>(3, {32.3, 46.5, 62.2}),
+  };
+  static constexpr ScanChoice<T> kOf16States[] = {
+      choice<T, ScanOf40, kUsual>(1, {45.7}),
+      choice<T, ScanOf32, kUsual>(1, {31.1}),
+      choice<T, ScanOf16, kUsual>(1, {20.1}),
+      choice<T, ScanOf8, kUsual>(2, {16.6, 29.0}),
+      choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4}),
+  };
+  // Of usual rows with z.
+  static constexpr ScanChoice<T> kOf16StatesGated[] = {
+      {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>>},
+      {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>>},
+      {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>>},
+      choice<T, ScanOf8, kUsual>(2, {16.6, 29.0}),
+      choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4}),
+      {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T>},
+  };
+  static constexpr ScanChoice<T> kOf32States[] = {
+      choice<T, ScanOf40With32, kUsual>(1, {78.1}),
+      choice<T, ScanOf32With32, kUsual>(2, {57.6, 99.2}),
+      choice<T, ScanOf16With32, kUsual>(3, {42.7, 60.0, 86.4}),
+  };
+  static constexpr ScanChoice<T> kOf64States[] = {
+      choice<T, ScanOf8With64, kUsual>(1, {40.2}),
+      choice<T, ScanOf16With64, kUsual>(2, {63.6, 108}),
+  };
+  const auto cheapest = [&](std::span<const ScanChoice<T>> choices) {
+    return launch_cheapest(choices, params, stream);
+  };
+  switch (params.states) {
+    case 8:
+      return cheapest(kOf8States);
+    case 32:
+      return cheapest(kOf32States);
+    case 64:
+      return cheapest(kOf64States);
+    default:
+      return kUsual && params.z ? cheapest(kOf16StatesGated) : cheapest(kOf16States);
+  }
 }
 
 template <typename T>
@@ -158,14 +184,14 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   if (!states || params.sequences.length > kLongest) return false;
   if (device_capability() < 90) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
-  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf8, true>) >= 90;
+  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40>) >= 90;
   return compiled;
 }
 
 template <typename T>
 cudaError_t selective_scan_fast(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   constexpr int kPacket = 8;
-  const bool usual = params.z && params.delta_softplus && params.channels % kPacket == 0 &&
+  const bool usual = params.delta_softplus && params.channels % kPacket == 0 &&
                      takes_packets(params.u, kPacket) && takes_packets(params.delta, kPacket) &&
                      takes_packets(params.z, kPacket) && takes_packets(params.out, kPacket) &&
                      takes_packets(params.B, kPacket) && takes_packets(params.C, kPacket);

@@ -1,7 +1,11 @@
-// One decoding step with 16 states: 4 neighbouring lanes take one channel of one sequence, 4 states
-// each in one access, so that a warp reads 512 bytes of state at once. Their partial sums are added
-// in a fixed tree. Blocks of 128 threads.
+// One decoding step with 16 states: 2 neighbouring lanes take one channel, 4 + 4 states each, of
+// every kth sequence in turn. They keep A, and ask for everything of the next sequence before they
+// use anything of this one. There are as many blocks as the device holds at once. Partial sums are
+// added in a fixed order.
+#include <algorithm>
+
 #include "kernels/cuda/alignment.h"
+#include "kernels/cuda/device.h"
 #include "kernels/cuda/fast_math.cuh"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/packet.cuh"
@@ -12,51 +16,100 @@ namespace simba::kernels {
 namespace {
 
 constexpr int kStates = 16;
-constexpr int kEach = 4;  // states of a lane
-constexpr int kLanes = kStates / kEach;
+constexpr int kEach = 4;    // states of an access
+constexpr int kPieces = 2;  // accesses of a lane
+constexpr int kLanes = kStates / (kEach * kPieces);
 constexpr int kThreads = 128;
 constexpr int kChannels = kThreads / kLanes;  // of a block
+constexpr int kBlocks = 8;                    // of a multiprocessor
+
+// What a lane needs of one sequence.
+template <typename T>
+struct StepInputs {
+  Packet<float, kEach> state[kPieces];
+  Packet<T, kEach> B[kPieces], C[kPieces];
+  T u, delta, z;
+};
 
 template <typename T>
-__global__ void __launch_bounds__(kThreads)
-    selective_state_update_fast_kernel(SelectiveStateUpdateParams<T> params) {
+__global__ void __launch_bounds__(kThreads, kBlocks)
+    selective_state_update_fast_kernel(SelectiveStateUpdateParams<T> params, unsigned groups) {
   const auto channel_blocks = static_cast<unsigned>((params.channels + kChannels - 1) / kChannels);
-  const std::int64_t sequence = blockIdx.x / channel_blocks;
+  const unsigned group = blockIdx.x / channel_blocks;
+  const auto sequences = static_cast<unsigned>(params.sequences);
   const std::int64_t channel =
       static_cast<std::int64_t>(blockIdx.x % channel_blocks) * kChannels + threadIdx.x / kLanes;
-  const int first = threadIdx.x % kLanes * kEach;
-
+  const int lane = threadIdx.x % kLanes;
   // Lanes without a channel stay for the shuffles.
   const bool exists = channel < params.channels;
-  float u = 0;
-  float y = 0;
-  if (exists) {
-    float* place = params.state + sequence * params.state_sequence_stride +
-                   channel * params.state_channel_stride + first;
-    float state[kEach], A[kEach], B[kEach], C[kEach];
-    unpack(load_packet<kEach>(place), state);
-    unpack(load_packet<kEach>(params.A + channel * kStates + first), A);
-    unpack(load_packet<kEach>(params.B.row(sequence, 0) + first), B);
-    unpack(load_packet<kEach>(params.C.row(sequence, 0) + first), C);
-    u = to_accumulate(params.u.row(sequence, 0)[channel]);
-    float dt = to_accumulate(params.delta.row(sequence, 0)[channel]);
-    if (params.delta_bias) dt += params.delta_bias[channel];
-    if (params.delta_softplus) dt = softplus(dt);
+
+  const auto state_at = [&](int piece) { return (piece * kLanes + lane) * kEach; };
+  const auto place = [&](unsigned sequence, int piece) {
+    return params.state + sequence * params.state_sequence_stride +
+           channel * params.state_channel_stride + state_at(piece);
+  };
+  const auto load = [&](unsigned sequence) {
+    StepInputs<T> inputs = {};
+    if (!exists || sequence >= sequences) return inputs;
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      state[i] = fast_exp2(dt * (A[i] * kLog2E<float>)) * state[i] + dt * u * B[i];
-      y += state[i] * C[i];
+    for (int j = 0; j < kPieces; ++j) inputs.state[j] = load_packet<kEach>(place(sequence, j));
+    inputs.delta = params.delta.row(sequence, 0)[channel];
+    inputs.u = params.u.row(sequence, 0)[channel];
+#pragma unroll
+    for (int j = 0; j < kPieces; ++j) {
+      inputs.B[j] = load_packet<kEach>(params.B.row(sequence, 0) + state_at(j));
+      inputs.C[j] = load_packet<kEach>(params.C.row(sequence, 0) + state_at(j));
     }
-    store_packet(pack<float>(state), place);
+    if (params.z) inputs.z = params.z.row(sequence, 0)[channel];
+    return inputs;
+  };
+
+  StepInputs<T> next = load(group);
+  float decay[kPieces][kEach] = {};
+  float bias = 0, skip = 0;
+  if (exists) {
+#pragma unroll
+    for (int j = 0; j < kPieces; ++j) {
+      unpack(load_packet<kEach>(params.A + channel * kStates + state_at(j)), decay[j]);
+    }
+    if (params.delta_bias) bias = params.delta_bias[channel];
+    if (params.D) skip = params.D[channel];
   }
 #pragma unroll
-  for (int offset = kLanes / 2; offset > 0; offset /= 2) {
-    y += __shfl_xor_sync(kAllLanes, y, offset);
+  for (int j = 0; j < kPieces; ++j) {
+#pragma unroll
+    for (int i = 0; i < kEach; ++i) decay[j][i] *= kLog2E<float>;
   }
-  if (exists && first == 0) {
-    if (params.D) y += params.D[channel] * u;
-    if (params.z) y *= silu(to_accumulate(params.z.row(sequence, 0)[channel]));
-    params.out.row(sequence, 0)[channel] = round_to<T>(y);
+
+  for (unsigned sequence = group; sequence < sequences; sequence += groups) {
+    const StepInputs<T> inputs = next;
+    next = load(sequence + groups);
+    const float u = to_accumulate(inputs.u);
+    float dt = to_accumulate(inputs.delta) + bias;
+    if (params.delta_softplus) dt = precise_softplus(dt);
+    float y = 0;
+#pragma unroll
+    for (int j = 0; j < kPieces; ++j) {
+      float state[kEach], B[kEach], C[kEach];
+      unpack(inputs.state[j], state);
+      unpack(inputs.B[j], B);
+      unpack(inputs.C[j], C);
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) {
+        state[i] = fast_exp2(dt * decay[j][i]) * state[i] + dt * u * B[i];
+        y += state[i] * C[i];
+      }
+      if (exists) store_packet(pack<float>(state), place(sequence, j));
+    }
+#pragma unroll
+    for (int offset = kLanes / 2; offset > 0; offset /= 2) {
+      y += __shfl_xor_sync(kAllLanes, y, offset);
+    }
+    if (exists && lane == 0) {
+      if (params.D) y += skip * u;
+      if (params.z) y *= fast_silu<T>(to_accumulate(inputs.z));
+      params.out.row(sequence, 0)[channel] = round_to<T>(y);
+    }
   }
 }
 
@@ -75,9 +128,14 @@ bool fast_path_takes(const SelectiveStateUpdateParams<T>& params) {
 template <typename T>
 cudaError_t selective_state_update_fast(const SelectiveStateUpdateParams<T>& params,
                                         cudaStream_t stream) {
-  const auto blocks =
-      static_cast<unsigned>(params.sequences * ceil_div(params.channels, kChannels));
-  selective_state_update_fast_kernel<<<blocks, kThreads, 0, stream>>>(params);
+  const std::int64_t channel_blocks = ceil_div(params.channels, kChannels);
+  const std::int64_t resident = std::int64_t{kBlocks} * multiprocessor_count();
+  const std::int64_t most =
+      std::clamp<std::int64_t>(resident / channel_blocks, 1, params.sequences);
+  // As few as take no more turns.
+  const std::int64_t groups = ceil_div(params.sequences, ceil_div(params.sequences, most));
+  selective_state_update_fast_kernel<<<static_cast<unsigned>(channel_blocks * groups), kThreads, 0,
+                                       stream>>>(params, static_cast<unsigned>(groups));
   return cudaGetLastError();
 }
 

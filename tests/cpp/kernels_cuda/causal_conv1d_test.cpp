@@ -49,13 +49,12 @@ const std::vector<Case>& cases() {
            [] {
              return Layout::packed({0, 0});
            }},
-      // Runs of the fast kernel are of 8 to 32 positions, longer where there are more rows.
+      // Runs of the fast kernel are of 8 positions, 4 runs a block.
       {.name = "run_less_one", .layout = [] { return Layout::batch_of(2, 7); }},
       {.name = "one_run", .layout = [] { return Layout::batch_of(2, 8); }},
       {.name = "run_and_one", .layout = [] { return Layout::batch_of(2, 9); }},
       {.name = "block_of_runs_and_one", .layout = [] { return Layout::batch_of(2, 33); }},
-      {.name = "runs_of_12", .layout = [] { return Layout::batch_of(1, 20001); }, .channels = 8},
-      {.name = "runs_of_32", .layout = [] { return Layout::batch_of(2, 35003); }, .channels = 8},
+      {.name = "many_runs", .layout = [] { return Layout::batch_of(2, 35003); }, .channels = 8},
       {.name = "packed_over_runs",
        .layout =
            [] {
@@ -65,11 +64,15 @@ const std::vector<Case>& cases() {
            },
        .channels = 16,
        .initial_state = false},
+      // Every distance from a sequence's beginning to a run's.
+      {.name = "packed_by_9",
+       .layout = [] { return Layout::packed(std::vector<std::int32_t>(40, 9)); },
+       .channels = 24},
       {.name = "packed_over_runs_width_3",
        .layout = [] { return Layout::packed(std::vector<std::int32_t>(97, 11)); },
        .channels = 264,
        .width = 3},
-      {.name = "packed_longer_runs",
+      {.name = "packed_many_runs",
        .layout =
            [] {
              std::vector<std::int32_t> lengths;
@@ -79,7 +82,9 @@ const std::vector<Case>& cases() {
        .channels = 8,
        .width = 2},
       {.name = "one_channel", .channels = 1, .fast = false},
-      {.name = "one_packet", .channels = 8},
+      {.name = "one_packet", .channels = 4},
+      {.name = "half_packet", .channels = 2, .fast = false},
+      {.name = "channels_12", .channels = 12},
       {.name = "channels_129", .channels = 129, .fast = false},
       {.name = "channels_264", .channels = 264},
       {.name = "channels_1536", .channels = 1536},

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include "kernels/cuda/device.h"
 #include "kernels/select_tokens/select_tokens_cuda.h"
 #include "kernels/select_tokens/select_tokens_paths.h"
 #include "tests/cpp/kernels_cuda/layout.h"
@@ -22,7 +23,6 @@ struct Case {
   std::vector<double> (*scores)(std::int64_t count) = [](std::int64_t count) {
     return Random(1).normal(count, -100, 50);
   };
-  bool fast = true;  // whether the fast kernel takes it
 };
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -41,15 +41,17 @@ const std::vector<Case>& cases() {
       {.name = "one_token", .layout = [] { return Layout::batch_of(3, 1); }},
       {.name = "tile", .layout = [] { return Layout::batch_of(2, 513); }},
       {.name = "tile_and_one", .layout = [] { return Layout::batch_of(2, 514); }},
-      // The fast kernel has variants for up to 2048, 8192 and 32768 tokens that compete.
+      // The fast kernel has variants for up to 2048, 32768 and 131072 tokens that compete.
       {.name = "length_2048", .layout = [] { return Layout::batch_of(2, 2048); }},
       {.name = "length_2049", .layout = [] { return Layout::batch_of(2, 2049); }, .retention = 0.1},
       {.name = "length_2050", .layout = [] { return Layout::batch_of(2, 2050); }, .retention = 0.9},
       {.name = "length_8193", .layout = [] { return Layout::batch_of(2, 8193); }},
       {.name = "length_8194", .layout = [] { return Layout::batch_of(2, 8194); }},
       {.name = "length_32769", .layout = [] { return Layout::batch_of(2, 32769); }},
-      {.name = "length_32770", .layout = [] { return Layout::batch_of(1, 32770); }, .fast = false},
-      {.name = "long_row", .layout = [] { return Layout::batch_of(1, 100003); }, .fast = false},
+      {.name = "length_32770", .layout = [] { return Layout::batch_of(1, 32770); }},
+      {.name = "long_row", .layout = [] { return Layout::batch_of(1, 100003); }},
+      {.name = "length_131073", .layout = [] { return Layout::batch_of(1, 131073); }},
+      {.name = "length_131074", .layout = [] { return Layout::batch_of(1, 131074); }},
       {.name = "long_packed",
        .layout =
            [] {
@@ -162,7 +164,9 @@ void check(const Case& c) {
       .indices = indices.data(),
   };
   if constexpr (std::is_same_v<Acc, float>) {
-    EXPECT_EQ(fast_path_takes(params), c.fast);
+    // Clusters hold more keys than a block.
+    const std::int64_t most = device_capability() >= 90 ? 131072 : 32768;
+    EXPECT_EQ(fast_path_takes(params), layout.length() - 1 <= most);
   }
   for_each_path([&] {
     indices.poison();

@@ -26,6 +26,10 @@ const std::vector<Case>& cases() {
   static const std::vector<Case> table = {
       {.name = "base"},
       {.name = "no_sequences", .sequences = 0},
+      {.name = "sequences_67_strided", .sequences = 67, .spacing = {.offset = 4, .row_gap = 8}},
+      // More than a device holds at once: a block takes several in turn.
+      {.name = "sequences_9_in_turns", .sequences = 9, .channels = 16389},
+      {.name = "sequences_64_in_turns", .sequences = 64, .channels = 1536},
       {.name = "one_channel", .channels = 1},
       {.name = "channels_1537", .channels = 1537},
       {.name = "no_channels", .channels = 0},
