@@ -4,7 +4,9 @@
         [--device D]
 
 The package holds code and weights for contexts of one length. Whoever loads it needs torch and the
-operators (`import simba_ssm`, or libsimba_ops.so in a C++ program). Needs a C++ compiler.
+operators (`import simba_ssm`, or libsimba_ops.so in a C++ program). Needs a C++ compiler (CXX, or
+g++) that links libstdc++ as a shared library: packages of any model that hold one of their own
+crash the process that loads them.
 """
 
 import argparse
