@@ -1,6 +1,6 @@
 """Fine-tunes a pretrained Mamba so that it loses less when its context is pruned.
 
-    python examples/fine_tune.py [CHECKPOINT] [TEXT] [--steps N]
+    python examples/fine_tune.py [CHECKPOINT] [TEXT] [--steps N] [--device D]
 
 One step is the paper's recipe (arXiv 2505.20698) on one window: read it densely, read it again
 with a pruned context, and lower the sum of both losses. Whole runs, with batches, checkpoints and
@@ -23,6 +23,7 @@ parser.add_argument("checkpoint", nargs="?", type=Path, default=DEMO / "model")
 parser.add_argument("text", nargs="?", type=Path, default=DEMO / "the_ledger_of_skerrow_light.txt")
 parser.add_argument("--steps", type=int, default=8)
 parser.add_argument("--retention", type=float, default=0.1)
+parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 options = parser.parse_args()
 
 torch.manual_seed(0)
@@ -30,12 +31,12 @@ tokenizer = sentencepiece.SentencePieceProcessor(
     model_file=str(options.checkpoint / "tokenizer.model")
 )
 ids = torch.tensor([tokenizer.eos_id(), *tokenizer.encode(options.text.read_text())])
-windows = ids[: len(ids) // WINDOW * WINDOW].view(-1, 1, WINDOW)
+windows = ids[: len(ids) // WINDOW * WINDOW].view(-1, 1, WINDOW).to(options.device)
 held_out, windows = windows[-4:], windows[:-4]
 
 # "spaced" loses most on this model, so there is something to win back within a few steps.
 model = SimbaForCausalLM.from_pretrained(
-    options.checkpoint, dtype=torch.float32, criterion="spaced"
+    options.checkpoint, dtype=torch.float32, criterion="spaced", device=options.device
 )
 optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
 

@@ -1,6 +1,7 @@
 """Reads a text with a pruned context and writes on.
 
     python examples/load_and_generate.py [CHECKPOINT] [TEXT] [--retention R] [--tokens N]
+        [--device D]
 
 CHECKPOINT is a folder with a SentencePiece tokenizer.model beside the weights; the demo's by default.
 """
@@ -20,12 +21,15 @@ parser.add_argument("checkpoint", nargs="?", type=Path, default=DEMO / "model")
 parser.add_argument("text", nargs="?", type=Path, default=DEMO / "the_ledger_of_skerrow_light.txt")
 parser.add_argument("--retention", default="0.1")
 parser.add_argument("--tokens", type=int, default=40)
+parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 options = parser.parse_args()
 
 tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(options.checkpoint / "tokenizer.model"))
 context = [tokenizer.eos_id(), *tokenizer.encode(options.text.read_text())][:2048]
 
-model = Simba.from_pretrained(options.checkpoint, retention=options.retention, dtype=torch.float32)
+model = Simba.from_pretrained(
+    options.checkpoint, retention=options.retention, dtype=torch.float32, device=options.device
+)
 print(f"{len(context)} tokens; each layer reads {model.plan.tokens_per_layer(len(context), model.n_layer)}")
 
 # What is read and what it costs, before anything is generated.

@@ -1,6 +1,6 @@
 """Gives transformers' Mamba a pruned context, on the same parameters.
 
-    python examples/sparsify.py [CHECKPOINT] [--retention R] [--out DIR]
+    python examples/sparsify.py [CHECKPOINT] [--retention R] [--out DIR] [--device D]
 
 CHECKPOINT is what MambaForCausalLM.from_pretrained takes. Without it, the demo's model is written to DIR
 as such a checkpoint first.
@@ -23,21 +23,23 @@ parser = argparse.ArgumentParser()
 parser.add_argument("checkpoint", nargs="?")
 parser.add_argument("--retention", type=float, default=0.1)
 parser.add_argument("--out", default="out/demo_for_transformers")
+parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 options = parser.parse_args()
 
 if options.checkpoint is None:
     demo = SimbaForCausalLM.from_pretrained(DEMO / "model", dtype=torch.float32)
     demo.save_pretrained(options.out)
-model = MambaForCausalLM.from_pretrained(options.checkpoint or options.out).eval()
+model = MambaForCausalLM.from_pretrained(options.checkpoint or options.out)
+model = model.to(options.device).eval()
 simba = sparsify(model, retention=options.retention)
 
 if options.checkpoint is None:
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(DEMO / "model/tokenizer.model"))
     [story] = DEMO.glob("*.txt")
     ids = [tokenizer.eos_id(), *tokenizer.encode(story.read_text())][: CONTEXT + CONTINUATION]
-    ids = torch.tensor([ids])
+    ids = torch.tensor([ids], device=options.device)
 else:
-    ids = torch.randint(model.config.vocab_size, (1, CONTEXT + CONTINUATION))
+    ids = torch.randint(model.config.vocab_size, (1, CONTEXT + CONTINUATION), device=options.device)
 
 with torch.no_grad():
     few = ids[:, :64]

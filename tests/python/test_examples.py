@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 from checkpoints import ROOT
+from compiler import require_shared_libstdcxx
 
 from simba_ssm.modeling import SimbaConfig, SimbaForCausalLM
 
@@ -63,6 +64,7 @@ def test_sparsify(run, tmp_path):
 
 
 def test_export(run, tmp_path):
+    require_shared_libstdcxx(tmp_path)
     torch.manual_seed(0)
     model = SimbaForCausalLM(SimbaConfig(d_model=64, n_layer=2, vocab_size=500))
     model.save_pretrained(tmp_path / "small")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from compiler import require_shared_libstdcxx
 from small_models import assert_close, random_ids, small_model
 from torch import Tensor, nn
 
@@ -102,6 +103,7 @@ class Both(Prefill):
 
 @torch.no_grad()
 def test_ahead_of_time_inductor(model, tmp_path):
+    require_shared_libstdcxx(tmp_path)
     package = torch._inductor.aoti_compile_and_package(
         torch.export.export(Both(model, 0.3), (random_ids(2, 30),)),
         package_path=str(tmp_path / "model.pt2"),
