@@ -24,21 +24,13 @@ __device__ inline void async_copy_8(void* to_shared, const void* from, bool exis
 #endif
 }
 
-// 16 or 4 bytes, both addresses aligned to them: those of the first `left` that are among them, and
-// zeros, for which nothing is read. `left` may be negative.
-template <int kBytes>
-__device__ inline void async_copy_of(void* to_shared, const void* from, int left) {
-  static_assert(kBytes == 16 || kBytes == 4);
+// The same of 4 bytes.
+__device__ inline void async_copy_4(void* to_shared, const void* from, bool exists) {
 #if __CUDA_ARCH__ >= 800
   const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(to_shared));
-  const int bytes = max(0, min(left, kBytes));
-  if constexpr (kBytes == 16) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes)
-                 : "memory");
-  } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes)
-                 : "memory");
-  }
+  const int bytes = exists ? 4 : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes)
+               : "memory");
 #endif
 }
 

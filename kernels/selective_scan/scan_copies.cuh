@@ -22,17 +22,18 @@ __device__ inline int skipped_bytes(const Rows<const T>& rows, const T* packet) 
   return static_cast<int>(reinterpret_cast<std::uintptr_t>(packet) % 4);
 }
 
-// kAligned: every packet lies at a multiple of 16 bytes and is whole, or is not there (count 0).
+// kAligned: every packet lies at a multiple of 16 bytes and is whole, or is not there (left 0).
 template <typename T, bool kAligned>
 class alignas(16) CopiedPackets {
  public:
-  // Begins to copy this lane's packet from `from` on.
-  __device__ void copy(const T* from, int count, int /*skipped*/) {
+  // Begins to copy this lane's packet from `from` on; zeros where `left`, the elements from there
+  // to the row's end, is 0.
+  __device__ void copy(const T* from, int left, int /*skipped*/) {
     constexpr int kWide = kWideElements<T>;
     std::uint32_t* to = words_ + lane() * kPacketWords;
 #pragma unroll
     for (int i = 0; i < kPacketWords / 4; ++i) {
-      async_copy_16(to + 4 * i, from + kWide * i, count > 0);
+      async_copy_16(to + 4 * i, from + kWide * i, left > 0);
     }
   }
 
@@ -48,27 +49,33 @@ class alignas(16) CopiedPackets {
 };
 
 // Rows may begin at any element: a lane copies the words that its packet touches, and puts 16-bit
-// elements in place as it reads them. The first word may begin with the element before the packet;
-// beyond the packet nothing is read.
+// elements in place as it reads them. The first word may begin with the element before the packet,
+// the last end with the one behind it; beyond the row's end nothing is read.
 template <typename T>
 class alignas(16) CopiedPackets<T, false> {
  public:
-  // The first `count` elements from `from` on; the others become 0.
-  __device__ void copy(const T* from, int count, int skipped) {
-    const int bytes = count * static_cast<int>(sizeof(T));
-    const auto* begin = reinterpret_cast<const char*>(from);
+  // left: elements from `from` to the row's end, of which the first 8 are the packet; zeros beyond.
+  __device__ void copy(const T* from, int left, int skipped) {
     if (skipped == kAlignedRows) {
       std::uint32_t* to = words_ + lane() * kPacketWords;
+      if (left >= 8) {
 #pragma unroll
-      for (int i = 0; i < kPacketWords; i += 4) {
-        async_copy_of<16>(to + i, begin + 4 * i, bytes - 4 * i);
+        for (int i = 0; i < kPacketWords; i += 4) async_copy_16(to + i, from + i * kPerWord, true);
+      } else {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) reinterpret_cast<T*>(to)[i] = i < left ? from[i] : T{};
       }
     } else {
       std::uint32_t* to = words_ + lane() * kLaneWords;
-      const int left = count > 0 ? bytes + skipped : 0;
+      const auto* begin = reinterpret_cast<const char*>(from) - skipped;
+      const int bytes = left > 0 ? min(left, 9) * static_cast<int>(sizeof(T)) + skipped : 0;
 #pragma unroll
       for (int i = 0; i < kLaneWords; ++i) {
-        async_copy_of<4>(to + i, begin - skipped + 4 * i, left - 4 * i);
+        if (bytes - 4 * i == 2) {
+          to[i] = *reinterpret_cast<const std::uint16_t*>(begin + 4 * i);
+        } else {
+          async_copy_4(to + i, begin + 4 * i, bytes - 4 * i >= 4);
+        }
       }
     }
   }
@@ -88,6 +95,7 @@ class alignas(16) CopiedPackets<T, false> {
 
  private:
   static constexpr int kPacketWords = Packet<T, 8>::kWords;
+  static constexpr int kPerWord = 4 / sizeof(T);
   // An odd number for 16-bit T: no two lanes meet at a bank.
   static constexpr int kLaneWords = kPacketWords + (sizeof(T) == 4 ? 0 : 1);
   __device__ static int lane() { return threadIdx.x % kWarpSize; }

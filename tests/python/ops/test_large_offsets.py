@@ -57,7 +57,11 @@ def test_scan(name, dim, far, storage, device):
         ops.selective_scan(**inputs, delta_softplus=True), expected, strict=True
     ):
         assert_same(actual, want, far)
-    assert_same(ops.influence_scores(**score_inputs(inputs)), expected_scores, far)
+    # The fast kernels of influence take rows of u and delta at most 2^24 elements apart.
+    apart = dim == 1 and name in ("u", "delta")
+    assert_same(
+        ops.influence_scores(**score_inputs(inputs)), expected_scores, ODD if apart else far
+    )
 
 
 @pytest.mark.parametrize("dim", [0, 1])
