@@ -25,9 +25,12 @@ demo: configure
 	  --criterion influence,recent,spaced,random --decay no_bias,full --match-flops \
 	  --out out/demo --force
 
-# Two tests share the cores at any time: a thread that has nothing to do must not spin.
+# Two tests share the cores at any time: a thread that has nothing to do must not spin, and inductor's
+# helpers would only import torch once more each. transformers' Mamba walks tensors of 100 MB by column:
+# huge pages make that a quarter shorter.
 test: build .venv/.simba-test
 	@status=0; export OMP_WAIT_POLICY=passive; \
+	export TORCHINDUCTOR_COMPILE_THREADS=1 THP_MEM_ALLOC_ENABLE=1; \
 	ctest --test-dir $(BUILD) --parallel 2 --no-tests=error --output-on-failure \
 	  --output-junit $(CURDIR)/out/ctest.xml || status=1; \
 	SIMBA_BUILD_DIR=$(CURDIR)/$(BUILD) SIMBA_OPS_LIBRARY=$(CURDIR)/$(BUILD)/lib/libsimba_ops.so \

@@ -1,27 +1,25 @@
-// The subcommands of simba-eval. Each adds itself to the program and runs when it is named.
+// The commands of simba-eval, as they run. All throw InputError on what a user got wrong.
 #pragma once
 
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "eval/arguments/command.h"
 
 namespace simba::eval {
 
 // Perplexity of documents after their context was pruned.
-void add_perplexity(CLI::App& app, const std::string& command_line);
+void run(const PerplexityOptions& options, const std::string& command_line);
 
 // Accuracy on benchmarks after their context was pruned.
-void add_tasks(CLI::App& app, const std::string& command_line);
+void run(const TasksOptions& options, const std::string& command_line);
 
 // Many models, tasks, books and methods from one file.
-void add_sweep(CLI::App& app, const std::string& command_line);
+void run(const SweepOptions& options, const std::string& command_line);
 
 // What a checkpoint folder holds, and what reading a context with it costs.
-void add_inspect_model(CLI::App& app);
+void run(const InspectModelOptions& options, const std::string& command_line);
 
 // Text to ids and back.
-void add_tokenize(CLI::App& app);
+void run(const TokenizeOptions& options, const std::string& command_line);
 
 }  // namespace simba::eval

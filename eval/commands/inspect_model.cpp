@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -174,23 +173,15 @@ void print_flops(const ModelShape& shape, bool can_drop_tokens) {
   std::cout << table.text();
 }
 
-void run(const std::string& dir) {
-  const std::unique_ptr<ModelShape> shape = load_shape(dir);
+}  // namespace
+
+void run(const InspectModelOptions& options, const std::string& /*command_line*/) {
+  const std::unique_ptr<ModelShape> shape = load_shape(options.dir);
   const bool mamba = shape->family() == "mamba";
-  const Inspection inspection = mamba ? inspect_mamba(dir) : inspect_gpt_neox(dir);
+  const Inspection inspection = mamba ? inspect_mamba(options.dir) : inspect_gpt_neox(options.dir);
   print_config(inspection, *shape);
   print_tensors(inspection.tensors);
   print_flops(*shape, mamba);
-}
-
-}  // namespace
-
-void add_inspect_model(CLI::App& app) {
-  auto dir = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand(
-      "inspect-model", "Configuration, tensors and counted FLOPs of a checkpoint folder");
-  command->add_option("dir", *dir, "checkpoint folder")->required();
-  command->callback([dir] { run(*dir); });
 }
 
 }  // namespace simba::eval

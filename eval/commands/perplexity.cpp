@@ -1,6 +1,5 @@
 #include <ATen/core/grad_mode.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -14,7 +13,7 @@
 #include "csrc/checkpoint/load_model.h"
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
-#include "eval/commands/perplexity_options.h"
+#include "eval/commands/perplexity_request.h"
 #include "eval/options.h"
 #include "eval/perplexity/perplexity_results.h"
 #include "eval/perplexity/perplexity_run.h"
@@ -87,11 +86,14 @@ nlohmann::ordered_json run_json(const RunInfo& info, const PerplexityRun& run,
   return json;
 }
 
-void run(PerplexityOptions options, const std::string& command_line) {
+}  // namespace
+
+void run(const PerplexityOptions& typed, const std::string& command_line) {
   const at::NoGradGuard no_grad;
   RunInfo info;
   const ProcessPlace place = find_process_place();
-  options.device = local_device(options.device, place);
+  PerplexityOptions options = typed;
+  options.device = local_device(typed.device, place);
   const PerplexityRequest request = check_options(options);
   Processes processes(place);
   processes.choose_threads(options.threads);
@@ -156,16 +158,6 @@ void run(PerplexityOptions options, const std::string& command_line) {
   info.processes = processes.count();
   finish_run(*out, *journal, run_json(info, run, scores),
              perplexity_results(settings, run, list.too_short, scores, summaries));
-}
-
-}  // namespace
-
-void add_perplexity(CLI::App& app, const std::string& command_line) {
-  auto options = std::make_shared<PerplexityOptions>();
-  CLI::App* command = app.add_subcommand(
-      "perplexity", "Perplexity of the tokens that follow a context, after the context was pruned");
-  add_perplexity_options(*command, *options);
-  command->callback([options, command_line] { run(*options, command_line); });
 }
 
 }  // namespace simba::eval

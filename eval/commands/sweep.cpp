@@ -1,6 +1,5 @@
 #include <ATen/core/grad_mode.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -12,7 +11,6 @@
 
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
-#include "eval/commands/sweep_options.h"
 #include "eval/options.h"
 #include "eval/run/finish_run.h"
 #include "eval/run/journal.h"
@@ -169,6 +167,8 @@ void compute(const SweepConfig& config, const SweepOptions& options,
              sweep_results(settings, plan, scores));
 }
 
+}  // namespace
+
 void run(const SweepOptions& options, const std::string& command_line) {
   const at::NoGradGuard no_grad;
   const SweepConfig config = read_sweep_config(options.config);
@@ -177,16 +177,6 @@ void run(const SweepOptions& options, const std::string& command_line) {
   } else {
     compute(config, options, command_line);
   }
-}
-
-}  // namespace
-
-void add_sweep(CLI::App& app, const std::string& command_line) {
-  auto options = std::make_shared<SweepOptions>();
-  CLI::App* command = app.add_subcommand(
-      "sweep", "Models x tasks and books x methods, all from one file, at matched FLOPs");
-  add_sweep_options(*command, *options);
-  command->callback([options, command_line] { run(*options, command_line); });
 }
 
 }  // namespace simba::eval

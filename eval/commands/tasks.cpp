@@ -1,6 +1,5 @@
 #include <ATen/core/grad_mode.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <future>
 #include <iostream>
@@ -13,7 +12,7 @@
 #include "csrc/checkpoint/load_shape.h"
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
-#include "eval/commands/tasks_options.h"
+#include "eval/commands/tasks_request.h"
 #include "eval/options.h"
 #include "eval/run/finish_run.h"
 #include "eval/run/journal.h"
@@ -119,6 +118,8 @@ std::string model_name(const std::string& model_dir) {
   return path.parent_path().filename().string();
 }
 
+}  // namespace
+
 void run(const TasksOptions& options, const std::string& command_line) {
   const at::NoGradGuard no_grad;
   RunInfo info;
@@ -188,18 +189,6 @@ void run(const TasksOptions& options, const std::string& command_line) {
               {"models", models},
               {"rows", task_rows_json(results)},
               {"documents", task_documents_json(results)}});
-}
-
-}  // namespace
-
-void add_tasks(CLI::App& app, const std::string& command_line) {
-  auto options = std::make_shared<TasksOptions>();
-  CLI::App* command = app.add_subcommand(
-      "tasks",
-      "Accuracy on benchmarks (LAMBADA, HellaSwag, PIQA, ARC, WinoGrande, ...) after the "
-      "context was pruned");
-  add_tasks_options(*command, *options);
-  command->callback([options, command_line] { run(*options, command_line); });
 }
 
 }  // namespace simba::eval

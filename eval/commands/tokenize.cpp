@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <filesystem>
 #include <iostream>
@@ -13,14 +12,6 @@
 
 namespace simba::eval {
 namespace {
-
-struct Options {
-  std::string tokenizer;
-  std::string file = "-";
-  bool decode = false;
-  bool lines = false;
-  bool document_start = false;
-};
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
   if (!std::filesystem::is_directory(path)) return load_tokenizer(path);
@@ -43,15 +34,18 @@ std::vector<std::string> documents(const std::string& input, bool lines) {
   return parts;
 }
 
-void encode(const Tokenizer& tokenizer, const Options& options, const std::string& text) {
+void encode(const Tokenizer& tokenizer, const TokenizeOptions& options, const std::string& text) {
   std::vector<std::int64_t> ids = tokenizer.encode(text);
   if (options.document_start) ids.insert(ids.begin(), tokenizer.document_start());
   std::string line;
-  for (const std::int64_t id : ids) line += (line.empty() ? "" : " ") + std::to_string(id);
+  for (const std::int64_t id : ids) {
+    if (!line.empty()) line += ' ';
+    line += std::to_string(id);
+  }
   std::cout << line << "\n";
 }
 
-void decode(const Tokenizer& tokenizer, const Options& options, const std::string& text) {
+void decode(const Tokenizer& tokenizer, const TokenizeOptions& options, const std::string& text) {
   std::vector<std::int64_t> ids;
   std::istringstream stream(text);
   for (std::string word; stream >> word;) {
@@ -71,28 +65,14 @@ void decode(const Tokenizer& tokenizer, const Options& options, const std::strin
   if (options.lines) std::cout << "\n";
 }
 
-void run(const Options& options) {
+}  // namespace
+
+void run(const TokenizeOptions& options, const std::string& /*command_line*/) {
   const std::unique_ptr<Tokenizer> tokenizer = open_tokenizer(options.tokenizer);
   for (const std::string& document : documents(read_input(options.file), options.lines)) {
     options.decode ? decode(*tokenizer, options, document) : encode(*tokenizer, options, document);
   }
   std::cout << std::flush;
-}
-
-}  // namespace
-
-void add_tokenize(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "Ids of a text, on one line; or with --decode its text");
-  command->add_option("--tokenizer", options->tokenizer, "tokenizer file, or a folder with one")
-      ->required();
-  command->add_flag("--decode", options->decode, "read ids, write text");
-  command->add_flag("--lines", options->lines, "each line by itself instead of the whole input");
-  command->add_flag("--document-start", options->document_start,
-                    "put the document start first (with --decode: take it away)");
-  command->add_option("file", options->file, "input (default: standard input)");
-  command->callback([options] { run(*options); });
 }
 
 }  // namespace simba::eval

@@ -3,12 +3,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <sys/utsname.h>
-#include <torch/headeronly/version.h>
 
 #include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
+
+#include "eval/run/versions.h"
 
 namespace simba::eval {
 namespace {
@@ -23,10 +24,6 @@ std::string utc(std::chrono::system_clock::time_point time) {
 }
 
 }  // namespace
-
-std::string simba_version() { return SIMBA_VERSION; }
-
-std::string torch_version() { return TORCH_VERSION; }
 
 nlohmann::ordered_json computed_by_json() {
   return {{"simba", simba_version()},

@@ -20,9 +20,6 @@ struct RunInfo {
   std::chrono::system_clock::time_point start = std::chrono::system_clock::now();
 };
 
-std::string simba_version();
-std::string torch_version();
-
 // The versions and, for CPU arithmetic, the instruction set: equal ones give equal bytes. For the
 // settings that a journal is bound to.
 nlohmann::ordered_json computed_by_json();

@@ -4,7 +4,8 @@
 //   largest exponent
 // Tiles of tokens are walked from the sequence's end. The maximum over channels needs most of them
 // nowhere: R alone, with the largest dt |u| of a tile, bounds what a channel can reach there.
-// A block's result for a token, partial[block, b, t], is the reduction over its channels;
+// A block's result for a token, partial[block, b, t], is the reduction over its channels, and a
+// maximum over those of blocks that the thread has done before too: they need not be reached again.
 // influence_scores_reduce joins blocks.
 #include "kernels/influence_scores/influence_tile.h"
 #include "kernels/influence_scores/log_norm.h"
@@ -32,19 +33,21 @@ class InfluenceBlock {
     favourite_ = 0;
   }
 
-  // Scores of sequence s into partial (B, L).
-  void run(std::int64_t s, Acc* partial) {
+  // Scores of sequence s into partial (B, L). A maximum begins at `reached` (B, L), of other
+  // channels; nullptr for none.
+  void run(std::int64_t s, const Acc* reached, Acc* partial) {
     const Sequences& sequences = params_.sequences;
     const std::int64_t batch = sequences.batch(s), begin = sequences.begin(s);
     const std::int64_t end = sequences.end(s);
     if (begin >= end) return;
     tile_.begin(batch, begin, end - 1);
     partial += batch * sequences.length;
+    if (reached) reached += batch * sequences.length;
     for (std::int64_t tile_end = end; tile_end > begin;) {
       const std::int64_t t = tile_end - begin < Tile::kSteps ? begin : tile_end - Tile::kSteps;
       tile_.load(batch, t, tile_end - t);
       if (is_max_) {
-        largest(partial + t);
+        largest(reached ? reached + t : nullptr, partial + t);
       } else {
         norm(partial + t);
       }
@@ -74,10 +77,13 @@ class InfluenceBlock {
 
   // The maximum over channels, values_ so far. The channel that held it at the oldest token of the
   // tile before goes first, since slow channels stay slow; then whoever may exceed it.
-  void largest(Acc* partial) {
+  void largest(const Acc* reached, Acc* partial) {
     const Tag<Acc> d;
+    const auto nothing = hn::Set(d, -std::numeric_limits<Acc>::infinity());
     for (std::int64_t k = 0; k < Tile::kSteps; k += kLanes<Acc>) {
-      hn::Store(hn::Set(d, -std::numeric_limits<Acc>::infinity()), d, &values_[k]);
+      const bool known = reached && k < tile_.steps();
+      const auto value = known ? load_lanes<Acc>(reached + k, tile_.steps() - k) : nothing;
+      hn::Store(value, d, &values_[k]);
     }
     const std::int64_t first = favourite_;
     set_thresholds();
@@ -199,8 +205,10 @@ void influence_scores_target(const InfluenceScoresParams<T>& params, std::int64_
       block.load_parameters(first, rest < kInfluenceBlockChannels ? rest : kInfluenceBlockChannels);
       loaded = first;
     }
-    block.run(item % params.sequences.count,
-              params.partial + index * params.batch * params.sequences.length);
+    const std::int64_t plane = params.batch * params.sequences.length;
+    AccumulateType<T>* partial = params.partial + index * plane;
+    const bool block_before = item - params.sequences.count >= begin;
+    block.run(item % params.sequences.count, block_before ? partial - plane : nullptr, partial);
   }
 }
 

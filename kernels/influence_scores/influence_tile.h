@@ -60,9 +60,6 @@ class InfluenceTile {
   void load(std::int64_t batch, std::int64_t t, std::int64_t steps) {
     batch_ = batch, t_ = t, steps_ = steps;
     couplings_.load(batch, t, steps);
-    const std::int64_t before = t - kSteps > earliest_ ? t - kSteps : earliest_;
-    prefetch_rows(params_.u, batch, before, t - before, first_, channels_);
-    prefetch_rows(params_.delta, batch, before, t - before, first_, channels_);
     for (std::int64_t i = 0; i < channels_; i += kLanes<Acc>) load_channels(i);
     for (std::int64_t at = steps * kChannels; at < kSteps * kChannels; ++at) decay_[at] = Acc{0};
   }
@@ -162,7 +159,12 @@ class InfluenceTile {
     auto largest_delta = hn::Set(d, -std::numeric_limits<Acc>::infinity());
     auto largest_u = hn::Set(d, Couplings::kSmallestUsable);
     auto local = hn::Zero(d), unknown = hn::Zero(d);
+    // The tile to come: its rows lie too far apart for the processor to see that they are next.
+    const std::int64_t before = t_ - kSteps > earliest_ ? t_ - kSteps : earliest_;
     const auto take = [&](std::int64_t k, Vec<Acc>& delta) HWY_ATTR {
+      const std::int64_t next = before + k < t_ ? before + k : before;
+      hwy::Prefetch(params_.delta.row(batch_, next) + first_ + i);
+      hwy::Prefetch(params_.u.row(batch_, next) + first_ + i);
       delta = load_lanes<Acc>(params_.delta.row(batch_, t_ + k) + first_ + i, count);
       const auto u = load_lanes<Acc>(params_.u.row(batch_, t_ + k) + first_ + i, count);
       largest_delta = hn::Max(delta, largest_delta);

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "eval/methods.h"
-
 namespace CLI {
 class App;
 }
@@ -25,8 +23,5 @@ struct MethodOptions {
 
 // Declares them; parsing fills `options`, which must outlive it.
 void add_method_options(CLI::App& command, MethodOptions& options);
-
-// Throws InputError naming the first option that is wrong.
-MethodGrid method_grid(const MethodOptions& options);
 
 }  // namespace simba::eval

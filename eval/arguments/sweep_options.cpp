@@ -1,8 +1,8 @@
-#include "eval/commands/sweep_options.h"
+#include "eval/arguments/sweep_options.h"
 
 #include <CLI/CLI.hpp>
 
-#include "eval/commands/output_options.h"
+#include "eval/arguments/output_options.h"
 
 namespace simba::eval {
 

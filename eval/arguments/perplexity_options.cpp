@@ -1,10 +1,8 @@
-#include "eval/commands/perplexity_options.h"
+#include "eval/arguments/perplexity_options.h"
 
 #include <CLI/CLI.hpp>
-#include <utility>
 
-#include "eval/commands/output_options.h"
-#include "eval/options.h"
+#include "eval/arguments/output_options.h"
 
 namespace simba::eval {
 
@@ -38,15 +36,6 @@ void add_perplexity_options(CLI::App& command, PerplexityOptions& options) {
   command.add_option("--batch", options.batch, "windows read at once; changes no result")
       ->capture_default_str();
   add_output_options(command, options.out, options.force, options.resume);
-}
-
-PerplexityRequest check_options(const PerplexityOptions& options) {
-  check_at_least("--score", options.score, 1);
-  check_at_least("--batch", options.batch, 1);
-  MethodGrid grid = method_grid(options.methods);
-  std::vector<Method> methods = expand_methods(grid);
-  return {parse_counts("--context", options.context), std::move(grid), std::move(methods),
-          parse_dtype(options.dtype), parse_device(options.device)};
 }
 
 }  // namespace simba::eval

@@ -1,7 +1,7 @@
-#include "eval/commands/method_options.h"
+#include "eval/commands/method_grid.h"
 
-#include <CLI/CLI.hpp>
 #include <cctype>
+#include <string>
 #include <vector>
 
 #include "eval/options.h"
@@ -26,31 +26,6 @@ std::vector<Schedule> parse_schedules(const std::string& text) {
 }
 
 }  // namespace
-
-void add_method_options(CLI::App& command, MethodOptions& options) {
-  command
-      .add_option("--retention", options.retention,
-                  "share of tokens left at the last layer, comma list")
-      ->capture_default_str();
-  command
-      .add_option("--criterion", options.criterion,
-                  "comma list of influence, delta_norm, delta, recent, spaced, random")
-      ->capture_default_str();
-  command.add_option("--decay", options.decay, "influence: comma list of no_bias, full, none")
-      ->capture_default_str();
-  command
-      .add_option("--reduction", options.reduction,
-                  "influence: comma list of max, l2, l1, signed_max")
-      ->capture_default_str();
-  command
-      .add_option("--schedule", options.schedule,
-                  "comma list of linear, constant, steps:LAYER=FRACTION,...")
-      ->capture_default_str();
-  command.add_option("--seed", options.seed, "of everything that is drawn at random")
-      ->capture_default_str();
-  command.add_flag("--match-flops", options.match_flops,
-                   "add the dense model on a truncated context of each row's FLOPs");
-}
 
 MethodGrid method_grid(const MethodOptions& options) {
   MethodGrid grid;

@@ -1,13 +1,10 @@
 // The command line of `simba-eval perplexity`.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "eval/commands/method_options.h"
+#include "eval/arguments/method_options.h"
 
 namespace CLI {
 class App;
@@ -31,19 +28,7 @@ struct PerplexityOptions {
   bool resume = false;
 };
 
-// What can be made of it before any file is opened.
-struct PerplexityRequest {
-  std::vector<std::int64_t> contexts;
-  MethodGrid grid;
-  std::vector<Method> methods;
-  at::ScalarType dtype;
-  at::Device device;
-};
-
 // Declares the options; parsing fills `options`, which must outlive it.
 void add_perplexity_options(CLI::App& command, PerplexityOptions& options);
-
-// Throws InputError naming the first option that is wrong.
-PerplexityRequest check_options(const PerplexityOptions& options);
 
 }  // namespace simba::eval

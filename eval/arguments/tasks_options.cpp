@@ -1,10 +1,8 @@
-#include "eval/commands/tasks_options.h"
+#include "eval/arguments/tasks_options.h"
 
 #include <CLI/CLI.hpp>
 
-#include "eval/commands/output_options.h"
-#include "eval/options.h"
-#include "eval/tasks/task_catalog.h"
+#include "eval/arguments/output_options.h"
 
 namespace simba::eval {
 
@@ -53,23 +51,6 @@ void add_tasks_options(CLI::App& command, TasksOptions& options) {
                   "tokens computed at once; changes no result on a CPU")
       ->capture_default_str();
   add_output_options(command, options.out, options.force, options.resume);
-}
-
-TasksRequest check_options(const TasksOptions& options) {
-  check_at_least("--max-length", options.max_length, 1);
-  check_at_least("--batch-tokens", options.batch_tokens, 1);
-  TasksRequest request;
-  request.methods.grid = method_grid(options.methods);
-  if (!options.budget.empty()) request.methods.budgets = parse_budgets("--budget", options.budget);
-  request.methods.match_flops = options.methods.match_flops;
-  request.prompts.shots = options.shots;
-  request.prompts.sampling = parse_sampling(options.fewshot);
-  request.prompts.seed = options.methods.seed;
-  if (options.limit > 0) request.prompts.limit = options.limit;
-  request.dtype = parse_dtype(options.dtype);
-  request.tasks = find_tasks(split_list("--tasks", options.tasks),
-                             options.configs.empty() ? default_task_folder() : options.configs);
-  return request;
 }
 
 }  // namespace simba::eval

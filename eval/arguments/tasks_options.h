@@ -1,15 +1,14 @@
 // The command line of `simba-eval tasks`.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "eval/commands/method_options.h"
-#include "eval/tasks/prompts.h"
-#include "eval/tasks/task_rows.h"
+#include "eval/arguments/method_options.h"
+
+namespace CLI {
+class App;
+}
 
 namespace simba::eval {
 
@@ -31,18 +30,7 @@ struct TasksOptions {
   bool resume = false;
 };
 
-// What can be made of it before any data or model is opened.
-struct TasksRequest {
-  std::vector<TaskConfig> tasks;
-  PromptSettings prompts;
-  TaskMethods methods;
-  at::ScalarType dtype;
-};
-
 // Declares the options; parsing fills `options`, which must outlive it.
 void add_tasks_options(CLI::App& command, TasksOptions& options);
-
-// Throws InputError naming the first option that is wrong.
-TasksRequest check_options(const TasksOptions& options);
 
 }  // namespace simba::eval

@@ -1,4 +1,4 @@
-#include "eval/commands/output_options.h"
+#include "eval/arguments/output_options.h"
 
 #include <CLI/CLI.hpp>
 
