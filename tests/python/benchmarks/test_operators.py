@@ -10,7 +10,7 @@ from benchmarks.compare.accuracy import DATA, Accuracy, accuracy_cases, errors
 from benchmarks.compare.decoding_operators import decoding_cases
 from benchmarks.compare.gradients import gradient_cases
 from benchmarks.compare.inputs import Shape, Values, length_last, scan_inputs
-from benchmarks.compare.operator_peers import find_operator_peers
+from benchmarks.compare.operator_peers import OperatorPeers, ScanPeer, find_operator_peers
 from benchmarks.compare.operator_timing import sets_of, time_operator
 from benchmarks.compare.operators import Operators, operator_cases
 from benchmarks.compare.scan_grid import GRID, scan_grid_cases
@@ -91,6 +91,20 @@ def test_a_peer_that_fails_is_reported_and_ours_is_timed() -> None:
     assert row.run == "simba"
     ((case, run, message),) = result.failures
     assert (case, run) == ("operators: x (1)", "peer") and "RuntimeError" in message
+    assert not result.failed()
+
+
+def test_a_scan_that_fails_leaves_ours_its_accuracy() -> None:
+    def refuses(**_):
+        raise RuntimeError("built without float16\nand more")
+
+    result = made_up_run.result()
+    result.machine = made_up_run.machine("cpu")
+    peers = OperatorPeers(scans={"peer 1.0": ScanPeer(refuses, dict, lambda out: out)})
+    rows = Accuracy(result, peers, Shape(1, 8, 4)).scan("float16", "as in a model")
+    assert {row.run for row in rows} == {"simba"} and len(rows) == 2
+    assert result.failures == [("accuracy: selective_scan float16 as in a model", "peer 1.0",
+                                "RuntimeError: built without float16")]  # fmt: skip
     assert not result.failed()
 
 
