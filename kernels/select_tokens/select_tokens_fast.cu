@@ -4,9 +4,9 @@
 // registers: block after block and warp after warp has the next part of the positions, a warp's
 // lanes neighbouring ones. The last token is in; of the others, `wanted` are chosen:
 //   1. a radix select finds the key of the lowest one kept, 8 bits at a time from the top. Every
-//   block
-//      counts its keys' digits in shared memory and then reads the counts of all: so it also knows
-//      how many tokens of the blocks before it are kept. Counts are integers: no order can show.
+//      block counts its keys' digits in shared memory and then reads the counts of all: so it also
+//      knows how many tokens of the blocks before it are kept. Counts are integers: no order can
+//      show.
 //   2. tokens above that key are kept, of those equal to it all but the earliest; counts of the
 //      warps before and ballots give each kept token its place.
 #include "kernels/cuda/cluster.cuh"

@@ -135,20 +135,22 @@ cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStrea
       choice<T, ScanOf40With8, kUsual>(1, {34.8}),
       choice<T, ScanOfManyWith8, kUsual>(3, {32.3, 46.5, 62.2}),
   };
+  static constexpr ScanChoice<T> kFewChannels = choice<T, ScanOf8, kUsual>(2, {16.6, 29.0});
+  static constexpr ScanChoice<T> kManyBlocks = choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4});
   static constexpr ScanChoice<T> kOf16States[] = {
       choice<T, ScanOf40, kUsual>(1, {45.7}),
       choice<T, ScanOf32, kUsual>(1, {31.1}),
       choice<T, ScanOf16, kUsual>(1, {20.1}),
-      choice<T, ScanOf8, kUsual>(2, {16.6, 29.0}),
-      choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4}),
+      kFewChannels,
+      kManyBlocks,
   };
   // Of usual rows with z.
   static constexpr ScanChoice<T> kOf16StatesGated[] = {
       {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>>},
       {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>>},
       {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>>},
-      choice<T, ScanOf8, kUsual>(2, {16.6, 29.0}),
-      choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4}),
+      kFewChannels,
+      kManyBlocks,
       {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T>},
   };
   static constexpr ScanChoice<T> kOf32States[] = {

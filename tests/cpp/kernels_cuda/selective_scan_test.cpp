@@ -159,7 +159,7 @@ const std::vector<Case>& cases() {
       {.name = "blocks_of_40", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 5120},
       {.name = "blocks_of_32", .layout = [] { return Layout::batch_of(1, 70); }, .channels = 4096},
       {.name = "blocks_of_16", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 1536},
-      // Rows that are moved element by element.
+      // Rows that begin at any element.
       {.name = "odd_blocks_of_40",
        .layout = [] { return Layout::batch_of(1, 70); },
        .channels = 5119},
