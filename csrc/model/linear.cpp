@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::int64_t kPanelRows = 16;
 
-// Measured with MKL on 1, 2 and 16 threads: longer inner dimensions round differently for different
-// row counts, these never do.
+// Longer inner dimensions round differently for different row counts; these never do where MKL uses
+// AVX-512 (measured on 1, 2 and 16 threads), elsewhere only with MKL_CBWR=AUTO,STRICT.
 std::int64_t inner_block(at::ScalarType dtype) { return dtype == at::kDouble ? 128 : 512; }
 
 bool has_batch_dependent_rounding(const at::Tensor& x) {

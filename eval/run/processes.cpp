@@ -124,12 +124,7 @@ void Processes::choose_threads(std::int64_t requested) const {
     }
     return;
   }
-  if (on_this_host_ == 1) {
-    // Said aloud, the number holds: MKL would choose for every product how many threads take part,
-    // and with them the order of its sums.
-    at::set_num_threads(at::get_num_threads());
-    return;
-  }
+  if (on_this_host_ == 1) return;
   const bool from_environment = std::getenv("OMP_NUM_THREADS") != nullptr;
   if (!from_environment) at::set_num_threads(std::max(1, cores / on_this_host_));
   log_info(std::to_string(on_this_host_) + " processes share the " + std::to_string(cores) +

@@ -7,6 +7,7 @@ are not collected; the summary says how many those are.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ import torch
 
 # What tests share lies beside this file, and is imported by its bare name.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# MKL's sums are in a fixed order, as in simba-eval: it reads this at its first product.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 # Fills what torch.empty returns, in operators too, with NaN and the largest integers.
 torch.use_deterministic_algorithms(True)

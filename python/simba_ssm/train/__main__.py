@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     In all but the first case one line on stderr says what happened.
     """
     options = _options().parse_args(arguments)
+    # MKL adds in a fixed order: a resumed run on a CPU is the uninterrupted one bit for bit.
+    os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
     # Imported late, so that --help does not wait for torch.
     from simba_ssm.train.config import read_config
     from simba_ssm.train.loop import train
