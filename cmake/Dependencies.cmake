@@ -2,7 +2,7 @@
 # pinned by hash, into the build folder.
 #   nlohmann_json::nlohmann_json   CLI11::CLI11   spdlog::spdlog
 #   simba::highway (headers alone)   simba::sentencepiece   simba::utf8proc   simba::tomlplusplus
-#   GTest::gtest, GTest::gtest_main (with SIMBA_BUILD_TESTS)
+#   GTest::gtest (with SIMBA_BUILD_TESTS)
 include(FetchContent)
 if(POLICY CMP0135)
   cmake_policy(SET CMP0135 NEW)
@@ -132,7 +132,7 @@ endif()
 
 if(SIMBA_BUILD_TESTS)
   find_package(GTest QUIET)
-  if(NOT TARGET GTest::gtest_main)
+  if(NOT TARGET GTest::gtest)
     if(SIMBA_FETCH_DEPENDENCIES)
       simba_fetch(simba_gtest https://github.com/google/googletest/archive/refs/tags/v1.14.0.tar.gz
                   8ad598c73ad796e0d8280b082cebd82a630d73e73cd3c70057938a6501bba5d7)
@@ -140,10 +140,7 @@ if(SIMBA_BUILD_TESTS)
       add_library(simba_gtest STATIC "${_gtest}/src/gtest-all.cc")
       target_include_directories(simba_gtest SYSTEM PUBLIC "${_gtest}/include" PRIVATE "${_gtest}")
       target_link_libraries(simba_gtest PUBLIC Threads::Threads)
-      add_library(simba_gtest_main STATIC "${_gtest}/src/gtest_main.cc")
-      target_link_libraries(simba_gtest_main PUBLIC simba_gtest)
       add_library(GTest::gtest ALIAS simba_gtest)
-      add_library(GTest::gtest_main ALIAS simba_gtest_main)
     else()
       list(APPEND _simba_missing libgtest-dev)
     endif()

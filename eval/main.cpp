@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "csrc/model/order_of_sums.h"
 #include "eval/arguments/command.h"
 #include "eval/commands/run_command.h"
 #include "eval/exit_codes.h"
@@ -25,13 +26,8 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
-// A product's sums in one order, whatever the rows beside it, the threads and their speed. MKL reads
-// this at its first product; https://www.intel.com/content/www/us/en/docs/onemkl/developer-guide-linux/
-// (Obtaining Numerically Reproducible Results).
-void fix_order_of_sums() { setenv("MKL_CBWR", "AUTO,STRICT", /*overwrite=*/0); }
-
 int run(const Command& command, const std::vector<std::string>& arguments) {
-  fix_order_of_sums();
+  simba::fix_order_of_sums();
   void* library = dlopen("libsimba_eval.so", RTLD_NOW);
   if (library == nullptr) return fail(kFailed, dlerror());
   const auto run_command =

@@ -6,10 +6,8 @@
 namespace simba {
 
 // x weight^T + bias: x (R, in) with any row stride, weight (out, in), bias (out) or undefined;
-// returns (R, out). On the CPU every row of a float32 or float64 result is the same, bit for bit,
-// whatever R is and wherever the row lies: rows are multiplied in panels of a multiple of 16, and
-// the inner dimension in blocks short enough that the BLAS never splits them differently for
-// different R.
+// returns (R, out). In a program that called fix_order_of_sums(), every row of a float32 or float64
+// result on the CPU is the same, bit for bit, whatever R is and wherever the row lies.
 at::Tensor apply_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace simba

@@ -14,6 +14,7 @@
 #include "csrc/model/generate.h"
 #include "csrc/model/language_model.h"
 #include "csrc/model/mamba_state.h"
+#include "csrc/model/order_of_sums.h"
 #include "csrc/model/pruning_plan.h"
 #include "csrc/model/simba.h"
 
@@ -250,6 +251,7 @@ void bind_generation(py::module_& m) {
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
+  fix_order_of_sums();
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer) std::rethrow_exception(pointer);

@@ -116,8 +116,7 @@ def test_states_are_replicated_reordered_and_dropped(model):
 
 
 def test_products_equal_torch_s_flop_counter(model):
-    # 16 divides all counts of rows, so no product is padded but the head's.
-    T, further = 32, 16
+    T, further = 33, 17
     D, L = BASE["hidden_size"], BASE["num_hidden_layers"]
     pair = 4 * D * L
     counted = model.flops(T, continuation=further)
@@ -127,7 +126,7 @@ def test_products_equal_torch_s_flop_counter(model):
     # Kernels multiply the whole square of queries and keys, of which T (T + 1) / 2 pairs are causal.
     head = 2 * D * V
     causal = T * (T + 1) // 2
-    assert counter.get_total_flops() == counted.prefill + (T * T - causal) * pair + 16 * head
+    assert counter.get_total_flops() == counted.prefill + (T * T - causal) * pair + head
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model.extend(state, [ids(further)])
     causal = sum(T + i + 1 for i in range(further))
