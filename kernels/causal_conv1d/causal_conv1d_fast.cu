@@ -192,7 +192,9 @@ void launch(const CausalConv1dParams<T>& params, cudaStream_t stream) {
 template <typename T>
 bool fast_path_takes(const CausalConv1dParams<T>& params) {
   // Code compiled for less has no asynchronous copies.
-  static const bool compiled = code_capability(causal_conv1d_fast_kernel<T, 4, true, false>) >= 80;
+  static PerDevice code;
+  const bool compiled =
+      code.get([] { return code_capability(causal_conv1d_fast_kernel<T, 4, true, false>); }) >= 80;
   const Sequences& sequences = params.sequences;
   const std::int64_t batch = sequences.cu_seqlens ? 1 : sequences.count;
   // Far fewer blocks than these products.

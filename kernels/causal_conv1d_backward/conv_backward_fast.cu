@@ -220,7 +220,9 @@ __global__ void __launch_bounds__(kThreads, kResidentBlocks)
 
   Walk<T, kWidth, kSilu> walk(params, batch, exists ? channel : 0);
   if (exists && position < stop) {
-    for (std::int64_t s = sequence_of(params.sequences, batch, position); position < stop; ++s) {
+    // cu_seqlens on a GPU may be wrong, and end before the positions do.
+    for (std::int64_t s = sequence_of(params.sequences, batch, position);
+         position < stop && s < params.sequences.count; ++s) {
       const std::int64_t begin = params.sequences.begin(s), end = params.sequences.end(s);
       const std::int64_t until = min(end, stop);
       if (position < until) walk.part(s, begin, end, position, until);
@@ -266,9 +268,11 @@ void launch(const CausalConv1dBackwardParams<T>& params, cudaStream_t stream) {
 template <typename T>
 bool fast_path_takes(const CausalConv1dBackwardParams<T>& params) {
   return params.width >= 2 && params.width <= 4 && params.sequences.length > 0 &&
-         params.batch > 0 && params.channels % kCount == 0 && takes_packets(params.x, kCount) &&
-         takes_packets(params.grad_out, kCount) && takes_packets(params.grad_x, kCount) &&
-         takes_packets(params.weight, kCount);
+         params.batch > 0 && params.channels % kCount == 0 &&
+         fits_grid(params.batch * ceil_div(params.sequences.length, kWarps * kMinRun),
+                   ceil_div(params.channels, kBlockChannels)) &&
+         takes_packets(params.x, kCount) && takes_packets(params.grad_out, kCount) &&
+         takes_packets(params.grad_x, kCount) && takes_packets(params.weight, kCount);
 }
 
 template <typename T>

@@ -9,7 +9,7 @@ namespace simba::kernels {
 // before its arrival is visible to every thread that has waited for that phase.
 class Barrier {
  public:
-  // By one thread, before all others know of it (fence_barriers, then __syncthreads).
+  // By one thread, before all others know of it (then __syncthreads).
   __device__ void init(unsigned arrivals) {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(address()), "r"(arrivals)
                  : "memory");

@@ -11,7 +11,7 @@ namespace simba::kernels {
 
 // kernel<<<grid, threads, shared, stream>>>(arguments...), beginning while the kernel before it
 // still runs where the code that the device takes can wait for it (sm_90). kernel must call
-// wait_for_kernel_before() in every thread.
+// wait_for_kernel_before() in every thread that touches memory.
 template <typename... Parameters, typename... Arguments>
 cudaError_t launch_dependent(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
                              std::size_t shared, cudaStream_t stream,

@@ -64,7 +64,7 @@ __device__ inline float precise_softplus(float x) {
   return softplus_of_exponential(x, fmaf(e * rest, kLn2, e));
 }
 
-// log2(softplus(x)) with it, also where softplus(x) underflows.
+// log2(softplus(x)) with fast_softplus, also where softplus(x) underflows.
 __device__ inline float fast_log2_softplus(float x) {
   return x < -17 ? x * kLog2E<float> : fast_log2(fast_softplus(x));
 }

@@ -1,4 +1,4 @@
-// Several neighbouring elements of a row, moved in one access of 8 or 16 bytes and computed in
+// Several neighbouring elements of a row, moved in accesses of 4, 8 or 16 bytes and computed in
 // float.
 #pragma once
 
@@ -51,6 +51,7 @@ template <typename T, int kCount>
 __device__ inline void store_packet(const Packet<T, kCount>& packet, T* to) {
   const std::size_t address = __cvta_generic_to_global(to);
   const std::uint32_t(&words)[packet.kWords] = packet.words;
+  static_assert(packet.kWords > 1);
   if constexpr (packet.kWords == 2) {
     asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(address), "r"(words[0]), "r"(words[1])
                  : "memory");

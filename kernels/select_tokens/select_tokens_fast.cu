@@ -233,9 +233,10 @@ using Longest = Shape<1024, 16, kClusterBlocks>;
 using LongInOne = Shape<1024, 32, 1>;
 
 bool has_clusters() {
-  static const bool compiled =
-      code_capability(select_tokens_fast_kernel<1024, 4, kClusterBlocks>) >= 90;
-  return compiled && device_capability() >= 90;
+  static PerDevice code;
+  return code.get([] {
+    return code_capability(select_tokens_fast_kernel<1024, 4, kClusterBlocks>);
+  }) >= 90;
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ cudaError_t launch_pairs(const SelectiveScanParams<T>& params, cudaStream_t stre
                             Shape::kThreads, sizeof(PairShared<T, Shape>), params, stream);
 }
 
-// Bytes of shared memory that a block may have.
+// Bytes of shared memory that a block of a shape may have: as many as on an H100 or a B200.
 constexpr std::size_t kMostShared = 227 * 1024;
 
 // Nanoseconds per step of a multiprocessor that holds 1, 2, ... blocks of a shape, up to its limit,
@@ -108,7 +108,7 @@ struct ScanChoice {
   cudaError_t (*launch)(const SelectiveScanParams<T>&, cudaStream_t);
 };
 
-// Never the cheapest where T is too wide for the shape.
+// Never the cheapest where T or the rows' alignment asks for more shared memory than there is.
 template <typename T, typename Shape, bool kUsual>
 constexpr ScanChoice<T> choice(int resident, const std::array<double, 6>& nanoseconds) {
   if constexpr (sizeof(ScanShared<T, MovedShape<Shape, kUsual>>) > kMostShared) {
@@ -185,9 +185,10 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   constexpr std::int64_t kLongest = std::numeric_limits<int>::max() / 2;
   if (!states || params.sequences.length > kLongest) return false;
   if (device_capability() < 90) return false;
+  if (shared_memory_per_block() < static_cast<int>(kMostShared)) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
-  static const bool compiled = code_capability(selective_scan_sm90_kernel<T, ScanOf40>) >= 90;
-  return compiled;
+  static PerDevice code;
+  return code.get([] { return code_capability(selective_scan_sm90_kernel<T, ScanOf40>); }) >= 90;
 }
 
 template <typename T>

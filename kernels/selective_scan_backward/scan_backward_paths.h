@@ -14,8 +14,9 @@ template <typename T>
 cudaError_t scan_backward_portable(const SelectiveScanBackwardParams<T>& params,
                                    cudaStream_t stream);
 
-// Chunks of time in parallel. Takes N = 16 and D that are multiples of 16 bytes in rows aligned to
-// them, of any T but double, where the device allows its blocks' shared memory (sm_80 and later).
+// Chunks of time in parallel. Takes N = 16 and D that are multiples of 4 in rows aligned to four
+// elements, of any T but double, where the device allows its blocks' shared memory (sm_80 and
+// later).
 template <typename T>
 bool fast_path_takes(const SelectiveScanBackwardParams<T>& params);
 template <typename T>

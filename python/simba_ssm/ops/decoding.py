@@ -1,4 +1,10 @@
-"""What a Mamba layer does with one token of each sequence."""
+"""What a Mamba layer does with one token of each sequence.
+
+On a GPU of capability 9.0, ``gemv``, ``in_proj_step`` and ``ssm_step`` fetch weights (``weight``,
+``norm_weight``, ``in_proj``, ``dt_proj``) while the kernel launched before them on the stream is still
+ending. Who has just written such a weight on that stream, or passes it strided or in another type, so
+that a copy is made first, launches any other kernel in between or synchronises.
+"""
 
 from __future__ import annotations
 
