@@ -11,7 +11,8 @@ if(NOT SIMBA_TORCH_DIR)
       COMMAND "${Python_EXECUTABLE}" -c
               "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '', end='')"
       OUTPUT_VARIABLE _simba_torch ERROR_QUIET)
-    set(SIMBA_TORCH_DIR "${_simba_torch}" CACHE PATH "" FORCE)
+    # Not cached: the folder may next be configured for another Python.
+    set(SIMBA_TORCH_DIR "${_simba_torch}")
   endif()
 endif()
 if(NOT EXISTS "${SIMBA_TORCH_DIR}/include/torch/csrc/stable/library.h")

@@ -192,17 +192,23 @@ Generator::Generator(const Simba& model) : Generator(model, 1, {}) {
 Generator::Generator(const Simba& model, std::int64_t steps, Capture capture)
     : model_(model), steps_(steps), capture_(std::move(capture)) {}
 
-Decoder& Generator::decoder(std::int64_t sequences, const Sampling& sampling) {
-  const auto found = std::find_if(decoders_.begin(), decoders_.end(), [&](const Decoder& known) {
-    return known.serves(sequences, sampling);
-  });
-  if (found != decoders_.end()) {
-    decoders_.splice(decoders_.begin(), decoders_, found);
-  } else {
-    if (decoders_.size() == kDecoders) decoders_.pop_back();
-    decoders_.emplace_front(model_, sequences, sampling, steps_, capture_);
+std::list<Decoder> Generator::take_decoder(std::int64_t sequences, const Sampling& sampling) {
+  std::list<Decoder> taken;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find_if(decoders_.begin(), decoders_.end(), [&](const Decoder& known) {
+      return known.serves(sequences, sampling);
+    });
+    if (found != decoders_.end()) taken.splice(taken.begin(), decoders_, found);
   }
-  return decoders_.front();
+  if (taken.empty()) taken.emplace_back(model_, sequences, sampling, steps_, capture_);
+  return taken;
+}
+
+void Generator::keep(std::list<Decoder> decoder) {
+  const std::lock_guard lock(mutex_);
+  decoders_.splice(decoders_.begin(), decoder);
+  if (decoders_.size() > kDecoders) decoders_.pop_back();
 }
 
 std::vector<std::vector<std::int64_t>> Generator::generate(const State& state,
@@ -227,7 +233,8 @@ std::vector<std::vector<std::int64_t>> Generator::generate(const State& state,
   };
   const at::Tensor first = choose_tokens(
       last_logits, options.sampling, uniforms(0, 1)[0].to(model_.device(), /*non_blocking=*/true));
-  Decoder& decoder = this->decoder(sequences, options.sampling);
+  std::list<Decoder> taken = take_decoder(sequences, options.sampling);
+  Decoder& decoder = taken.front();
   decoder.start(from.layers, first);
 
   // The next tokens are under way while those before them are read.
@@ -235,10 +242,11 @@ std::vector<std::vector<std::int64_t>> Generator::generate(const State& state,
   for (std::int64_t begun = 1; begun < options.max_new_tokens; begun += decoder.steps()) {
     Download next(decoder.advance(uniforms(begun, decoder.steps())));
     answer.append(read.wait());
-    if (answer.is_over()) return answer.take();
+    if (answer.is_over()) break;
     read = std::move(next);
   }
-  answer.append(read.wait());
+  if (!answer.is_over()) answer.append(read.wait());
+  keep(std::move(taken));
   return answer.take();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "csrc/model/cuda_graph.h"
@@ -56,8 +57,9 @@ class Decoder {
   std::function<void()> replay_;
 };
 
-// Decodes with one model, which must outlive it. Holds the decoders of the last kDecoders batch
-// sizes and samplings (each with its CUDA graph and states); one call at a time.
+// Decodes with one model, which must outlive it. Keeps the decoders of the last kDecoders batch
+// sizes and samplings (each with its CUDA graph and states). Calls may overlap, in threads or
+// within on_tokens: each takes its decoder for itself.
 class Generator {
  public:
   static constexpr std::size_t kDecoders = 2;
@@ -75,12 +77,15 @@ class Generator {
                                                   const OnTokens& on_tokens = {});
 
  private:
-  Decoder& decoder(std::int64_t sequences, const Sampling& sampling);
+  // One decoder, kept or new; and keeps it again.
+  std::list<Decoder> take_decoder(std::int64_t sequences, const Sampling& sampling);
+  void keep(std::list<Decoder> decoder);
 
   const Simba& model_;
   std::int64_t steps_;
   Capture capture_;
-  std::list<Decoder> decoders_;  // most recently used first
+  std::mutex mutex_;             // of decoders_
+  std::list<Decoder> decoders_;  // most recently used first; none that a call has taken
 };
 
 }  // namespace simba

@@ -95,6 +95,7 @@ void Checks::same_device(const char* name, const Tensor& tensor, const char* oth
 }
 
 void Checks::last_dimension_contiguous(const char* name, const Tensor& tensor) const {
+  if (tensor.numel() == 0) return;
   const std::int64_t last = tensor.dim() - 1;
   if (tensor.size(last) > 1 && tensor.stride(last) != 1) {
     fail(name, "contiguous in its last dimension",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,17 @@ def _sequences(ids: Ids) -> list[list[int]]:
             raise ValueError(f"ids: expected a tensor (S, L), got shape {tuple(ids.shape)}")
         return ids.tolist()
     return [s.tolist() if isinstance(s, torch.Tensor) else list(s) for s in ids]
+
+
+_open_streams: dict[threading.Thread, threading.Event] = {}
+
+
+@atexit.register
+def _end_streams() -> None:
+    """A thread that the interpreter's end meets in C++ would abort the process."""
+    for thread, closed in list(_open_streams.items()):
+        closed.set()
+        thread.join()
 
 
 class Simba:
@@ -155,7 +167,7 @@ class Simba:
         Closing the iterator ends the decoding.
         """
         steps: queue.SimpleQueue = queue.SimpleQueue()
-        closed = threading.Event()
+        closed = threading.Event()  # also by the interpreter's end, see _end_streams
 
         def pass_on(step: list[int]) -> bool:
             steps.put(step)
@@ -169,6 +181,7 @@ class Simba:
                 steps.put(error)
 
         thread = threading.Thread(target=run, daemon=True)
+        _open_streams[thread] = closed
         thread.start()
         try:
             while (step := steps.get()) is not None:
@@ -178,6 +191,7 @@ class Simba:
         finally:
             closed.set()
             thread.join()
+            _open_streams.pop(thread, None)
 
     def _mamba(self, purpose: str) -> _C.Simba:
         if not isinstance(self._model, load_extension().Simba):

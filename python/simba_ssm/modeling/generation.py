@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
 
 from simba_ssm._library import load_extension
 from simba_ssm.pretrained import Simba
@@ -13,26 +17,44 @@ if TYPE_CHECKING:
     from simba_ssm.modeling.model import SimbaForCausalLM
 
 # Beside the modules, so that these can still be copied and pickled.
-_models: WeakKeyDictionary[SimbaForCausalLM, tuple[object, Simba]] = WeakKeyDictionary()
+_models: WeakKeyDictionary[SimbaForCausalLM, _Held] = WeakKeyDictionary()
+
+
+class _Held(NamedTuple):
+    places: list[int]
+    converted: list[Tensor]
+    simba: Simba
+
+
+def _converted(model: SimbaForCausalLM) -> Iterator[Tensor]:
+    """The parameters of which the C++ model holds something else than the memory itself."""
+    for name, parameter in model.named_parameters():
+        if name.endswith("A_log") or (parameter.dim() != 2 and parameter.element_size() < 4):
+            yield parameter.detach()
 
 
 def as_simba(model: SimbaForCausalLM) -> Simba:
     """The C++ model over a module's parameters, under the module's own pruning.
 
     Matrices are shared; A, and vectors that are narrower than float32, are its own. It is made anew
-    where parameters were changed or moved since the last call.
+    where these have other values than at the last call, or a parameter has moved. Values are compared:
+    fused optimizers and `.data` do not count up a tensor's version.
     """
-    version = tuple((p.data_ptr(), p._version) for p in model.parameters())
+    places = [p.data_ptr() for p in model.parameters()]
     held = _models.get(model)
-    if held is None or held[0] != version:
+    if (
+        held is None
+        or held.places != places
+        or not all(map(torch.equal, held.converted, _converted(model)))
+    ):
         config = load_extension().MambaConfig()
         for name, value in asdict(model.config).items():
             setattr(config, name, value)
         tensors = {name: p.detach() for name, p in model.state_dict().items()}
         device = model.backbone.embedding.weight.device
         cpp = load_extension().Simba.from_tensors(config, tensors, device)
-        held = version, Simba(cpp, Simba.make_plan(1))
-        _models[model] = held
-    simba = held[1]
+        copies = [parameter.clone() for parameter in _converted(model)]
+        held = _models[model] = _Held(places, copies, Simba(cpp, Simba.make_plan(1)))
+    simba = held.simba
     simba.plan = Simba.make_plan(**asdict(model.pruning))
     return simba

@@ -192,6 +192,29 @@ TEST(Generate, DecodersAreKeptAndBounded) {
   EXPECT_EQ(counts.captures, 4);
 }
 
+// More calls at once than decoders are kept, each within a step of the one before.
+TEST(Generate, CallsMayOverlap) {
+  Simba model = random_model(small_config(), at::kFloat);
+  for_each_generator(model, [&](Generator& generator) {
+    const auto run = [&](std::uint64_t seed, const OnTokens& on_tokens) {
+      const Prefill prefill = model.prefill(contexts({seed}), PruningPlan::dense());
+      return generator.generate(*prefill.state, prefill.last_logits, {.max_new_tokens = 20},
+                                on_tokens);
+    };
+    std::vector<Tokens2d> alone, nested(4);
+    for (std::uint64_t seed = 0; seed < 4; ++seed) alone.push_back(run(seed, {}));
+    const std::function<void(std::uint64_t)> nest = [&](std::uint64_t seed) {
+      int steps = 0;
+      nested[seed] = run(seed, [&](const auto&) {
+        if (++steps == 3 && seed < 3) nest(seed + 1);
+        return true;
+      });
+    };
+    nest(0);
+    EXPECT_EQ(nested, alone);
+  });
+}
+
 TEST(Generate, EmptyRequestsAndWrongOnes) {
   using test::refuses;
   Simba model = random_model(small_config(), at::kFloat);

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -132,6 +134,30 @@ def test_stop_ids_and_callbacks_end_sequences(model):
     stream.close()
     with pytest.raises(ValueError, match="max_new_tokens: expected"):
         list(model.stream([ids], max_new_tokens=-1))
+
+
+def test_streams_may_overlap(model):
+    contexts = [[1, 2, 3], [7, 5], [9, 8, 7, 6]]
+    alone = [model.generate([ids], max_new_tokens=40)[0] for ids in contexts]
+    streams = [model.stream([ids], max_new_tokens=40) for ids in contexts]
+    together = [[token for [token] in steps] for steps in zip(*zip(*streams, strict=True), strict=True)]
+    assert together == alone
+    stream = model.stream([contexts[0]], max_new_tokens=40)
+    first = next(stream)
+    assert model.generate([contexts[1]], max_new_tokens=40)[0] == alone[1]
+    assert [token for [token] in [first, *stream]] == alone[0]
+
+
+def test_a_process_may_end_beside_an_open_stream():
+    program = f"""
+import sys, simba_ssm
+model = simba_ssm.Simba.from_pretrained({str(DEMO)!r})
+stream = model.stream([[1, 2, 3]], max_new_tokens=10**6)
+next(stream)
+sys.exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_a_signal_ends_it(model):

@@ -77,6 +77,10 @@ def test_changes_are_seen():
         model.backbone.layers[0].mixer.A_log.add_(2)
     assert differs_from_the_module(simba) > 1e-2
     assert differs_from_the_module(as_simba(model)) < 1e-4
+    simba = as_simba(model)
+    model.backbone.layers[1].mixer.A_log.data.add_(2)  # as fused optimizers do, unseen by _version
+    assert differs_from_the_module(simba) > 1e-2
+    assert differs_from_the_module(as_simba(model)) < 1e-4
     model.pruning = Pruning(retention=0.1, criterion="spaced")
     assert differs_from_the_module(as_simba(model)) < 1e-4
     model.double()
@@ -88,6 +92,14 @@ def test_a_model_that_has_generated_can_be_copied_and_pickled():
     before = model.generate([[1, 2, 3]], max_new_tokens=4)
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         assert copied.generate([[1, 2, 3]], max_new_tokens=4) == before
+
+
+def test_a_narrow_vector_that_changed_is_seen():
+    model = small_model().bfloat16()
+    before = as_simba(model)
+    assert as_simba(model) is before
+    model.backbone.layers[0].mixer.D.data.add_(1)
+    assert as_simba(model) is not before
 
 
 def test_bfloat16():

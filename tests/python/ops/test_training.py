@@ -107,3 +107,12 @@ def test_no_gradient_of_gradients(device):
     (grad,) = torch.autograd.grad(ops.gate(y, y).sum(), y, create_graph=True)
     with pytest.raises(NotImplementedError, match="simba::gate_backward has no gradient"):
         grad.sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4), (2, 0, 4)])
+def test_nothing_has_gradients_too(shape):
+    """torch.sum's gradient is expanded, so of strides 0; an empty one cannot be made contiguous."""
+    x = torch.randn(shape, requires_grad=True)
+    weight = torch.randn(4, 3, requires_grad=True)
+    ops.causal_conv1d(x, weight)[0].sum().backward()
+    assert x.grad.shape == shape and weight.grad.count_nonzero() == 0
