@@ -26,7 +26,8 @@ __all__ = ["causal_conv1d_fn", "selective_scan_fn", "selective_state_update"]
 
 def _copied(x: Tensor) -> Tensor:
     """x (batch, a, b), contiguous in a, made contiguous."""
-    if x.device.type != "cpu" or x.shape[0] == 0:
+    # The loop over rows would make the batch a constant of what is compiled.
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or x.shape[0] == 0:
         return x.contiguous()
     # torch's transposing copy on CPUs is blocked for matrices alone: two to three times as fast.
     return torch.stack([row.contiguous() for row in x]) if len(x) > 1 else x[0].contiguous()[None]
@@ -154,6 +155,8 @@ def causal_conv1d_fn(
         raise NotImplementedError(
             f"causal_conv1d_fn: activation: expected None, silu or swish, got {activation!r}"
         )
+    if x.dim() != 3:
+        raise ValueError(f"causal_conv1d_fn: x: expected (batch, dim, length), got {tuple(x.shape)}")
     if seq_idx is not None and return_final_states:
         raise NotImplementedError("causal_conv1d_fn: return_final_states: expected False with seq_idx")
     rows, silu = _channels_last(x), activation is not None
@@ -192,6 +195,7 @@ def _conv_of_sequences(
     return out.view(x.shape).masked_fill((seq_idx < 0)[..., None], 0)
 
 
+@torch.no_grad()
 def selective_state_update(
     state: Tensor,
     x: Tensor,
@@ -207,7 +211,8 @@ def selective_state_update(
 ) -> Tensor:
     """``mamba_ssm.ops.triton.selective_state_update.selective_state_update``, one step of a scan.
 
-    The forms with heads are Mamba-2's; groups of B and C that differ cost a call each.
+    No gradients, as in theirs. The forms with heads are Mamba-2's; groups of B and C that differ cost
+    a call each.
 
     Args:
         state: (batch, dim, N) or (batch, heads, dim, N), updated in place; any float dtype.
@@ -247,8 +252,10 @@ def selective_state_update(
     for group in range(groups):
         some = slice(group * heads // groups, (group + 1) * heads // groups)
         before = state[:, some]
-        after = before.to(wide).flatten(1, 2)
-        after = after if after.stride(2) == 1 else after.contiguous()
+        # Where these rows are the operator's as they lie, it updates them in place.
+        joint = before.shape[1] == 1 or before.stride(1) == dim * before.stride(2)
+        in_place = before.dtype == wide and before.stride(3) == 1 and joint
+        after = before.flatten(1, 2) if in_place else before.to(wide).flatten(1, 2).contiguous()
         u, delta, gate = (None if t is None else t[:, some].flatten(1, 2) for t in (x, dt, z))
         flat = [None if t is None else t[some].flatten(0, 1) for t in (A, D, dt_bias)]
         flat = [None if t is None else t.contiguous() for t in flat]
@@ -257,7 +264,7 @@ def selective_state_update(
             C[:, group].contiguous(), flat[1], None if gate is None else gate.contiguous(), flat[2],
             dt_softplus,
         )  # fmt: skip
-        if after.data_ptr() != before.data_ptr():
+        if not in_place:
             before.copy_(after.view(before.shape))
         outs.append(out)
     return torch.cat(outs, dim=1).view(like.shape).to(like.dtype)

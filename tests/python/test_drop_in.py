@@ -195,6 +195,8 @@ def test_causal_conv1d_fn(case):
 
 def test_what_causal_conv1d_fn_does_not_take():
     x, weight = normal(2, 5, 9), normal(5, 4)
+    with pytest.raises(ValueError, match=r"x: expected \(batch, dim, length\), got \(5, 9\)"):
+        causal_conv1d_fn(x[0], weight)
     with pytest.raises(NotImplementedError, match="activation: expected None, silu or swish, got 'relu'"):
         causal_conv1d_fn(x, weight, activation="relu")
     with pytest.raises(NotImplementedError, match="return_final_states: expected False with seq_idx"):
@@ -288,17 +290,42 @@ def test_parameters_expanded_over_a_head():
     close(state, after)
 
 
+@pytest.mark.parametrize("layout", ["plain", "strided rows", "strided columns", "transposed"])
+def test_a_state_of_any_layout(layout):
+    """Updated in place, however it lies in memory."""
+    batch, heads, dim, N = 2, 4, 3, 5
+    memory = normal(batch, heads, 2 * dim, 2 * N, seed=1)
+    memory = {
+        "plain": memory[..., :dim, :N].contiguous(),
+        "strided rows": memory[..., :dim, :N],
+        "strided columns": memory[..., ::2, ::2],
+        "transposed": memory[:, :, :dim, :N].transpose(2, 3).contiguous().transpose(2, 3),
+    }[layout]
+    x, dt, B = normal(batch, heads, dim, seed=2), normal(batch, heads, dim, seed=3), normal(2, 2, N, seed=4)
+    A = -normal(heads, dim, N, seed=5).exp()
+    expected, after = step_definition(memory, x, dt, A, B, B, None, None, None, True)
+    close(selective_state_update(memory, x, dt, A, B, B, dt_softplus=True), expected)
+    close(memory, after)
+
+
+def test_parameters_that_require_gradients():
+    """As in mamba_ssm there is no gradient of the step."""
+    A, D = (-normal(6, 4, seed=1).exp()).requires_grad_(), normal(6, seed=2).requires_grad_()
+    state, x, B = normal(2, 6, 4, seed=3), normal(2, 6, seed=4), normal(2, 4, seed=5)
+    expected, after = step_definition(
+        state[:, None], x[:, None], x[:, None], A[None], B[:, None], B[:, None], D[None], None, None,
+        False,
+    )  # fmt: skip
+    out = selective_state_update(state, x, x, A, B, B, D)
+    assert not out.requires_grad and not state.requires_grad
+    close(out, expected[:, 0].detach())
+    close(state, after[:, 0].detach())
+
+
 def test_wrong_groups():
     state, x = normal(2, 4, 3, 5), normal(2, 4, 3)
     with pytest.raises(ValueError, match=r"B, C: expected \(2, groups, 5\) with groups that divide 4"):
         selective_state_update(state, x, x, -torch.ones(4, 3, 5), normal(2, 3, 5), normal(2, 3, 5))
-
-
-@torch.no_grad()
-def test_compiled():
-    compiled = torch.compile(selective_scan_fn, fullgraph=True, backend="aot_eager")
-    u, A, B = normal(2, 6, 9), -torch.ones(6, 4), normal(2, 2, 4, 9)
-    assert torch.equal(compiled(u, u, A, B, B), selective_scan_fn(u, u, A, B, B))
 
 
 def test_gradients():

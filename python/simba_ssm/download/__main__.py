@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"simba_ssm.download: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"simba_ssm.download: {error.filename}: {error.strerror}", file=sys.stderr)
+        # Writing to an open file raises one without a name.
+        named = f"{error.filename}: " if error.filename else ""
+        print(f"simba_ssm.download: {named}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("simba_ssm.download: interrupted; the same command continues", file=sys.stderr)

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,15 +61,18 @@ def read_config(folder: Path) -> SimbaConfig:
     """Raises ValueError on what is no Mamba-1 language model."""
     path = folder / "config.json"
     try:
-        keys = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
-    try:
-        return config_from_keys(keys)
+        return config_from_keys(_read_json(path))
     except KeyError as error:
         raise ValueError(f"{path}: expected the key {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{folder}: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -78,9 +82,13 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         raise ValueError(f"{folder}: no weights; looked for {', '.join(WEIGHT_FILES)}")
     files = [path]
     if path.name.endswith(".index.json"):
-        shards = json.loads(path.read_text())["weight_map"].values()
+        index = _read_json(path)
+        placed = index.get("weight_map") if isinstance(index, dict) else None
+        if not isinstance(placed, dict) or not placed:
+            raise ValueError(f"{path}: weight_map: expected an object of names of files")
+        shards = placed.values()
         for name in shards:
-            if Path(name).name != name:
+            if not isinstance(name, str) or Path(name).name != name:
                 raise ValueError(f"{path}: expected names of files beside the index, got {name!r}")
         files = [folder / name for name in dict.fromkeys(shards)]
     weights: dict[str, Tensor] = {}
@@ -96,16 +104,28 @@ def _read_file(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
-        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+            weights = load_file(path)
+        else:
+            weights = dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
     except Exception as error:  # of three libraries, whose errors have nothing else in common
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    for name, weight in weights.items():
+        if not isinstance(name, str):
+            raise ValueError(f"{path}: expected names of tensors, got {name!r}")
+        if not isinstance(weight, Tensor) or not weight.is_floating_point():
+            got = weight.dtype if isinstance(weight, Tensor) else type(weight).__name__
+            raise ValueError(f"{path}: {name}: expected a tensor of floats, got {got}")
+    return weights
 
 
 def convert(weights: dict[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Matrices in dtype (None: as stored), the rest in float32, or float64 beside float64."""
+    """Matrices in dtype (None: as stored), the rest in float32, or float64 beside float64. Raises
+    ValueError where there is no matrix to say how they are stored.
+    """
     if dtype is None:
-        dtype = weights["backbone.layers.0.mixer.in_proj.weight"].dtype
+        if (first := "backbone.layers.0.mixer.in_proj.weight") not in weights:
+            raise ValueError(f"{first}: missing")
+        dtype = weights[first].dtype
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     return {
         name: weight.to(dtype if name.endswith(MATRICES) else wide)
@@ -113,7 +133,19 @@ def convert(weights: dict[str, Tensor], dtype: torch.dtype | None) -> dict[str, 
     }
 
 
-def check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def assign(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Puts the weights, as they are, in place of a model's own, which are on the meta device. Raises
+    ValueError where they are not the model's.
+    """
+    _check_weights(model, weights)
+    for name, parameter in model.named_parameters():
+        # load_state_dict puts this flag on what is given, which may be frozen.
+        if isinstance(given := weights.get(name), nn.Parameter):
+            parameter.requires_grad_(given.requires_grad)
+    model.load_state_dict(weights, strict=False, assign=True)
+
+
+def _check_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Raises ValueError unless the weights are the model's, by name and shape; a tied head may be
     left out, and must equal the embedding where it is not.
     """

@@ -18,11 +18,12 @@ def sparsify(
 ) -> SimbaForCausalLM:
     """The same model with pruned contexts: it shares the parameters of transformers' one.
 
-    Training either changes both. retention is the share of the context's tokens that the last layer
-    sees; ``pruning`` the other fields of ``simba_ssm.modeling.Pruning``. Raises ValueError on what is
-    no plain MambaForCausalLM.
+    Training either changes both; what is frozen stays so. retention is the share of the context's
+    tokens that the last layer sees; ``pruning`` the other fields of ``simba_ssm.modeling.Pruning``.
+    Raises ValueError on what is no plain MambaForCausalLM.
     """
-    keys = model.config.to_dict()
+    config = getattr(model, "config", None)
+    keys = config.to_dict() if hasattr(config, "to_dict") else {}
     if keys.get("model_type") != "mamba":
         raise ValueError(f"model: expected a MambaForCausalLM, got {type(model).__name__}")
     weights = dict(model.named_parameters())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -85,10 +86,13 @@ class SimbaForCausalLM(nn.Module):
         Matrices come in dtype, None: as stored, vectors, convolutions and A in float32 or wider.
         ``pruning``: the fields of Pruning. Raises ValueError on anything wrong with the folder.
         """
-        folder = checkpoint.find_folder(path)
+        options, folder = Pruning(**pruning), checkpoint.find_folder(path)
         config, weights = checkpoint.read_config(folder), checkpoint.read_weights(folder)
-        weights = checkpoint.convert(weights, dtype)
-        return cls.from_weights(config, weights, Pruning(**pruning)).to(device).eval()
+        try:
+            model = cls.from_weights(config, checkpoint.convert(weights, dtype), options)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
+        return model.to(device).eval()
 
     @classmethod
     def from_weights(
@@ -100,8 +104,7 @@ class SimbaForCausalLM(nn.Module):
         """
         with torch.device("meta"):
             model = cls(config, pruning)
-        checkpoint.check_weights(model, weights)
-        model.load_state_dict(weights, strict=False, assign=True)
+        checkpoint.assign(model, weights)
         model._complete()
         return model
 
@@ -202,6 +205,8 @@ class SimbaForCausalLM(nn.Module):
 
         Returns the logits after every token, (B, L, V), and the states after the last.
         """
+        if len(states) != (layers := self.config.n_layer):
+            raise ValueError(f"states: expected one of each of {layers} layers, got {len(states)}")
         tokens, after = self._read(input_ids, Packing.of(input_ids, cu_seqlens), states)
         return self._logits(tokens), after
 
@@ -221,12 +226,12 @@ class SimbaForCausalLM(nn.Module):
     def _prefill(
         self, ids: Tensor, packing: Packing, retention: Retention, kept: Kept | None
     ) -> tuple[list[LayerState], Tensor]:
-        packing = packing.on_host()
+        packing = packing.on_host(ids.shape[1])
         lengths = [ids.shape[1]] if packing.lengths is None else packing.lengths
         if any(length < 1 for length in lengths):
             raise ValueError("input_ids: expected contexts of at least 1 token, got an empty one")
         n_layer, schedule = self.config.n_layer, self.pruning.schedule
-        one = isinstance(retention, (float, int, str))
+        one = isinstance(retention, (Real, str))
         retentions = [retention] * len(lengths) if one else list(retention)
         if len(retentions) != len(lengths):
             raise ValueError(
@@ -297,4 +302,4 @@ class SimbaForCausalLM(nn.Module):
 
 def mean_nll(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean negative log-likelihood of the targets that are not ignored, in nats."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+    return F.cross_entropy(logits.flatten(0, 1), targets.flatten().long(), ignore_index=IGNORED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
@@ -34,15 +35,13 @@ class Packing:
                 f"input_ids: expected (1, R) with cu_seqlens, got {tuple(ids.shape)}"
             )
         if isinstance(cu_seqlens, Tensor):
+            if cu_seqlens.dim() != 1 or cu_seqlens.is_floating_point() or cu_seqlens.is_complex():
+                raise ValueError(
+                    "cu_seqlens: expected integers of shape (S + 1), got "
+                    f"{cu_seqlens.dtype} {tuple(cu_seqlens.shape)}"
+                )
             return cls(cu_seqlens.to(ids.device, torch.int32))
-        lengths = _differences(cu_seqlens)
-        falling = any(length < 0 for length in lengths)
-        if falling or cu_seqlens[0] != 0 or cu_seqlens[-1] != ids.shape[1]:
-            raise ValueError(
-                f"cu_seqlens: expected rising bounds from 0 to {ids.shape[1]}, got "
-                f"{list(cu_seqlens)}"
-            )
-        return cls.packed(lengths, device=ids.device)[0]
+        return cls.packed(_lengths(cu_seqlens, ids.shape[1]), device=ids.device)[0]
 
     @classmethod
     def packed(cls, *each: Sequence[int], device: torch.device) -> list[Packing]:
@@ -55,11 +54,13 @@ class Packing:
     def is_packed(self) -> bool:
         return self.cu_seqlens is not None
 
-    def on_host(self) -> Packing:
-        """With lengths; waits for a GPU that alone knows them."""
+    def on_host(self, tokens: int) -> Packing:
+        """With lengths; waits for a GPU that alone knows them. Raises ValueError where they are not
+        those of so many tokens.
+        """
         if self.cu_seqlens is None or self.lengths is not None:
             return self
-        return Packing(self.cu_seqlens, _differences(self.cu_seqlens.tolist()))
+        return Packing(self.cu_seqlens, _lengths(self.cu_seqlens.tolist(), tokens))
 
     def last_rows(self, hidden: Tensor) -> Tensor:
         """The row of each sequence's last token in hidden (B, L, ...): (B, 1), or (1, S) packed."""
@@ -91,21 +92,22 @@ class Split:
         cls, ids: Tensor, packing: Packing, context: int | Sequence[int] | None
     ) -> Split:
         """Raises ValueError where a context is empty or longer than its sequence."""
-        packing = packing.on_host()
+        packing = packing.on_host(ids.shape[1])
         packed = packing.lengths is not None
         lengths = packing.lengths if packed else (ids.shape[1],)
         if context is None:
             raise ValueError("context: expected the number of the context's tokens, got None")
-        counts = (context,) * len(lengths) if isinstance(context, int) else tuple(context)
+        counts = (context,) * len(lengths) if isinstance(context, Real) else tuple(context)
         if len(counts) != len(lengths):
             raise ValueError(
                 f"context: expected one number, or {len(lengths)}, got {len(counts)}"
             )
         for count, length in zip(counts, lengths, strict=True):
-            if not 1 <= count <= length:
+            if not isinstance(count, Integral) or not 1 <= count <= length:
                 raise ValueError(
                     f"context: expected 1 to {length} tokens of a sequence of {length}, got {count}"
                 )
+        counts = tuple(map(int, counts))  # numpy's, too, are plain ones from here on
         if not packed:
             return cls(packing, packing, counts[0])
         rests = [length - count for count, length in zip(counts, lengths, strict=True)]
@@ -150,5 +152,12 @@ def _ranges(bounds: Sequence[tuple[int, int]], device: torch.device) -> Tensor:
     return torch.cat([torch.arange(begin, end) for begin, end in bounds]).to(device)
 
 
-def _differences(bounds: Sequence[int]) -> tuple[int, ...]:
-    return tuple(end - begin for begin, end in zip(bounds, bounds[1:], strict=False))
+def _lengths(bounds: Sequence[int], tokens: int) -> tuple[int, ...]:
+    """Of the sequences between bounds. Raises ValueError where these are not of so many tokens."""
+    bounds = list(bounds)
+    pairs = list(zip(bounds, bounds[1:], strict=False))
+    integers = all(isinstance(bound, Integral) for bound in bounds)
+    falling = integers and any(end < begin for begin, end in pairs)
+    if not integers or falling or bounds[:1] != [0] or bounds[-1] != tokens:
+        raise ValueError(f"cu_seqlens: expected rising bounds from 0 to {tokens}, got {bounds}")
+    return tuple(int(end - begin) for begin, end in pairs)

@@ -30,9 +30,14 @@ class Field:
             raise ReportError(f"{file}: not UTF-8 at byte {error.start}") from None
         except json.JSONDecodeError as error:
             raise ReportError(f"{file}:{error.lineno}: not JSON: {error.msg}") from None
+        except (ValueError, RecursionError) as error:  # of long integers and deep nesting
+            raise ReportError(f"{file}: not JSON that can be read: {error}") from None
 
     def error(self, expected: str) -> ReportError:
-        got = json.dumps(self.value, ensure_ascii=False)
+        try:
+            got = json.dumps(self.value, ensure_ascii=False)
+        except RecursionError:  # read with a few frames less on the stack
+            got = "what is nested too deeply to show"
         got = got if len(got) <= 60 else got[:57] + "..."
         where = self.where or "the whole"
         return ReportError(f"{self.file}: {where}: expected {expected}, got {got}")
@@ -72,11 +77,17 @@ class Field:
     def integer(self) -> int:
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             raise self.error("an integer")
+        if abs(self.value) >= 2**63:
+            raise self.error("an integer of 64 bits")
         return self.value
 
     def number(self) -> float:
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
             raise self.error("a number")
-        if not math.isfinite(self.value):
+        try:
+            number = float(self.value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
             raise self.error("a finite number")
-        return float(self.value)
+        return number

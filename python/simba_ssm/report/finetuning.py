@@ -22,6 +22,7 @@ from simba_ssm.report.fields import Field
 from simba_ssm.report.rows import Estimate
 
 ABSENT = "–"
+MOST_NATS = 700  # per token; a perplexity of more is no number
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_scored(folder: Path) -> list[Scored]:
     whole = Field.of_file(folder / "results.json" if folder.is_dir() else folder)
     if whole["format"].text() != "simba-eval sweep 1":
         raise whole["format"].error("'simba-eval sweep 1'")
-    books = tuple(next(window.elements()).text() for window in whole["windows"].elements())
+    books = tuple(_book(window) for window in whole["windows"].elements())
     rows = list(whole["perplexity_rows"].elements())
     if not rows:
         raise whole["perplexity_rows"].error("a row")
@@ -54,18 +55,30 @@ def read_scored(folder: Path) -> list[Scored]:
     return [_scored(row, books) for row in rows if row["context"].integer() == longest]
 
 
+def _book(window: Field) -> str:
+    book = next(window.elements(), None)
+    if book is None:
+        raise window.error("a book and a position")
+    return book.text()
+
+
 def _scored(row: Field, books: tuple[str, ...]) -> Scored:
     windows = row["per_window"]
     nll = tuple(each.number() for each in windows["nll_sum"].elements())
-    if len(nll) != len(books):
-        raise windows["nll_sum"].error(f"{len(books)} sums, one per window")
+    if len(nll) != len(books) or not nll:
+        raise windows["nll_sum"].error(f"{len(books) or 'some'} sums, one per window")
+    count = tuple(each.integer() for each in windows["count"].elements())
+    if len(count) != len(nll) or min(count) < 1:
+        raise windows["count"].error(f"{len(nll)} integers above 0, one per window")
+    if any(abs(a) > MOST_NATS * n for a, n in zip(nll, count, strict=True)):
+        raise windows["nll_sum"].error(f"at most {MOST_NATS} nats per token")
     overlap = row.get("overlap_with_recent")
     return Scored(
         model=row["model"].text(),
         method=row["label"].text(),
         retention=row["retention"].number(),
         nll=nll,
-        count=tuple(each.integer() for each in windows["count"].elements()),
+        count=count,
         books=books,
         overlap=overlap["mean"].number() if overlap and overlap.get("mean") else None,
     )

@@ -5,6 +5,7 @@ A panel draws itself on matplotlib axes. Colour is the method, marker and line a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class Point:
     error: float | None
     method: Method
     model: Model
+    matched: tuple[str, ...] = ()  # of a truncated one: whose FLOPs it spends
 
 
 def accuracy_panels(comparison: Comparison) -> list[Panel]:
@@ -75,7 +77,8 @@ def perplexity_panels(comparison: Comparison) -> list[Panel]:
         for retention in retentions or [None]:
             shown = [r for r in rows if _is_dense(r) or r.method.retention == retention]
             points = [
-                Point(row.context, row.perplexity, None, row.method, row.model) for row in shown
+                Point(row.context, row.perplexity, None, row.method, row.model, row.matched)
+                for row in shown
             ]
             if points:
                 at = "" if retention is None else f", r = {retention:g}"
@@ -107,7 +110,7 @@ def criterion_panels(comparison: Comparison) -> list[Panel]:
             rows = [row for row in scored if row.model.name == model]
             longest = max(row.context for row in rows)
             points = [
-                Point(r.method.retention or 1, r.perplexity, None, r.method, r.model)
+                Point(r.method.retention or 1, r.perplexity, None, r.method, r.model, r.matched)
                 for r in rows
                 if r.context == longest
             ]
@@ -143,7 +146,7 @@ def _models(rows: Sequence[Row]) -> list[str]:
 def _point(x: float, score: Estimate, row: TaskRow) -> Point:
     scale = 100 if row.primary.startswith("acc") else 1
     error = None if score.standard_error is None else scale * score.standard_error
-    return Point(x, scale * score.value, error, row.method, row.model)
+    return Point(x, scale * score.value, error, row.method, row.model, row.matched)
 
 
 def _metric_label(primary: str) -> str:
@@ -162,19 +165,29 @@ def _panel(
     )
 
 
-def _lines(points: Iterable[Point]) -> dict[tuple[str, str], list[Point]]:
-    """Points by method and model, from left to right; baselines first, so that they lie below."""
-    lines: dict[tuple[str, str], list[Point]] = {}
+def _lines(points: Iterable[Point]) -> list[tuple[Point, ...]]:
+    """The points of each method and model, from left to right; baselines first, so that they lie
+    below.
+
+    Seeds are apart, and so is what is truncated to the FLOPs of one method and of another.
+    """
+    lines: dict[tuple[object, ...], list[Point]] = {}
     for point in sorted(points, key=lambda p: (p.method.criterion not in UNPRUNED, p.x)):
-        lines.setdefault((point.method.kind, point.model.name), []).append(point)
-    return lines
+        # Without the retention, over which a line may run.
+        matched = dict.fromkeys(re.sub(r" r=[0-9.]+$", "", name) for name in point.matched)
+        for name in matched or [""]:
+            key = (point.method.kind, point.method.seed, point.model.name, name)
+            lines.setdefault(key, []).append(point)
+    # Methods of one cost have the same truncated rows.
+    return list(dict.fromkeys(tuple(line) for line in lines.values()))
 
 
 def _draw_lines(axes: Axes, look: Appearance, points: Iterable[Point]) -> None:
     """Methods that lie on each other all stay visible: what is drawn later is drawn smaller."""
     lines = _lines(points)
-    kinds = list(dict.fromkeys(kind for kind, _ in lines))
-    for (kind, model), line in lines.items():
+    kinds = list(dict.fromkeys(line[0].method.kind for line in lines))
+    for line in lines:
+        kind, model = line[0].method.kind, line[0].model.name
         above = (len(kinds) - 1 - kinds.index(kind)) / max(1, len(kinds) - 1)
         marker, style = look.shapes[model]
         colour = look.colours[kind].light

@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simba_ssm.train.config import read_config
 from simba_ssm.train.errors import TrainError, TrainingStopped
+from simba_ssm.train.loop import train
+from simba_ssm.train.toml_table import tomllib
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options().parse_args(arguments)
     # MKL adds in a fixed order: a resumed run on a CPU is the uninterrupted one bit for bit.
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
-    # Imported late, so that --help does not wait for torch.
-    from simba_ssm.train.config import read_config
-    from simba_ssm.train.loop import train
 
     first = os.environ.get("RANK", "0") == "0"
     try:
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"simba_ssm.train: {error}", file=sys.stderr)
         return 2 if isinstance(error, TrainError) else 1
     except OSError as error:
-        print(f"simba_ssm.train: {error.filename}: {error.strerror}", file=sys.stderr)
+        # Reading or writing an open file raises one without a name.
+        named = f"{error.filename}: " if error.filename else ""
+        print(f"simba_ssm.train: {named}{error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
@@ -83,8 +85,6 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _overrides(options: argparse.Namespace) -> dict[str, Any]:
-    from simba_ssm.train.toml_table import tomllib
-
     overrides: dict[str, Any] = {}
     for text in options.set:
         key, equals, value = text.partition("=")
@@ -100,7 +100,10 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
     if options.cache:
         overrides["data.cache"] = str(options.cache.absolute())
     if options.model:
-        overrides["model.pretrained"] = options.model
+        # Anything else is the id of a model on the hub.
+        folder = Path(options.model)
+        is_path = folder.is_dir() or options.model.startswith(".")
+        overrides["model.pretrained"] = str(folder.absolute()) if is_path else options.model
     return overrides
 
 

@@ -167,7 +167,8 @@ def _config(top: Table) -> TrainConfig:
     config = TrainConfig(
         file=top.file,
         title=top.text("title", top.file.stem),
-        seed=top.integer("seed", 0),
+        # As many as torch's generators take.
+        seed=top.integer("seed", 0, most=2**64 - 1),
         model=_model(top.table("model")),
         tokenizer=_tokenizer(top.table("tokenizer")),
         data=_data(top.table("data")),
@@ -233,7 +234,7 @@ def _validation(table: Table) -> ValidationConfig:
         windows=table.integer("windows", 32, least=1),
         length=table.integer("length", 2048, least=2),
         continuation=table.integer("continuation", 64, least=1),
-        retention=tuple(f"{r:.9f}" for r in table.numbers("retention", (), above=0, most=1)),
+        retention=tuple(f"{r:.9f}" for r in table.numbers("retention", (), least=1e-9, most=1)),
     )
     table.refuse_unknown()
     if validation.continuation >= validation.length:

@@ -81,6 +81,13 @@ def _json_lines(file: Path, field: str) -> Iterator[Document]:
                 raise TrainError(
                     f"{file}:{number}: {field}: expected a text, got {_shown(json.dumps(text))}"
                 )
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise TrainError(
+                    f"{file}:{number}: {field}: expected a text, got the lone surrogate "
+                    f"{text[error.start]!r}"
+                ) from None
             yield Document(f"{file.name}:{number}", text)
 
 

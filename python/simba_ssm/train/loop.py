@@ -105,12 +105,18 @@ class _Run:
         with Progress(config.title, steps, self._step, config.run.log_every, shown) as progress:
             if self._step:
                 progress.say(f"going on from {checkpoints(self._out)[-1].folder}")
-            while self._step < steps:
-                self._advance(metrics, progress)
+            try:
+                while self._step < steps:
+                    self._advance(metrics, progress)
+            except OSError as error:
+                raise self._stopped(self._step, str(error)) from error
         if not self._place.is_first:
             return self._out / "model"
-        metrics.close()
-        return write_model(self._out, self._model, self._texts.tokenizer.file, config.run.save)
+        try:
+            metrics.close()
+            return write_model(self._out, self._model, self._texts.tokenizer.file, config.run.save)
+        except Exception as error:  # a full disk is a different one in each library
+            raise self._stopped(steps, f"the final model: {error}".splitlines()[0]) from error
 
     def _go_on(self, newest: Checkpoint) -> int:
         state = newest.training()
@@ -172,7 +178,7 @@ class _Run:
                         loss, terms = self._objective(ids, share.retentions[part])
                     means += torch.cat([loss.detach()[None], terms]) * weight
                     (loss * weight).backward()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise self._stopped(self._step + 1, str(error).splitlines()[0]) from error
         # A GPU is still at work on what it was told: the next step is read meanwhile.
         self._upcoming = self._share(self._step + 1)

@@ -82,6 +82,13 @@ def difference(
     return mean, math.sqrt(n / (n - 1) * squares) / total if n > 1 else None
 
 
+def _check_device(name: str) -> None:
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, ImportError):  # which one depends on torch's build
+        raise TrainError(f"--device: expected one that is here, got {name!r}") from None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: a Markdown table on stdout; 2: one line on stderr says what is wrong."""
     parser = argparse.ArgumentParser(
@@ -99,8 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.length < 2:
             raise TrainError(f"--length: expected at least 2, got {options.length}")
+        if options.rows < 1:
+            raise TrainError(f"--rows: expected at least 1, got {options.rows}")
+        _check_device(options.device)
         documents = list(read_documents(text_files(options.data), "text"))
         sizes = [len(document.text.encode()) for document in documents]
+        if not sum(sizes):
+            raise TrainError(f"{options.data}: expected a text that is not empty, found none")
         print(f"{len(sizes)} texts, {sum(sizes):,} bytes, windows of {options.length} ids\n")
         print("| model | nats per byte | difference to the first ± standard error over texts |")
         print("|---|---:|---:|")

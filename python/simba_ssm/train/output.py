@@ -18,7 +18,15 @@ from simba_ssm.train.errors import TrainError
 from simba_ssm.train.settings import plain
 
 # What a run leaves, beside the tokens: those are good for any run.
-LEFT = ("run.json", "metrics.jsonl", "checkpoints", "tensorboard", "model", "tokenizer.model")
+LEFT = ("run.json", "metrics.jsonl", "checkpoints", "tensorboard", "model", "tokenizer")
+# Parts of those that a killed process had not finished (atomic.py).
+UNFINISHED = (
+    "run.json.new",
+    "metrics.jsonl.new",
+    "checkpoints/step-*.new",
+    "model.new",
+    "tokenizer/*/tokenizer.model.new",
+)
 
 
 def prepare_folder(out: Path, *, resume: bool, force: bool) -> None:
@@ -27,14 +35,24 @@ def prepare_folder(out: Path, *, resume: bool, force: bool) -> None:
         raise TrainError(
             f"{out}: holds an earlier run: --resume goes on with it, --force replaces it"
         )
-    if force:
-        for name in LEFT:
-            path = out / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainError(f"{out}: {error.strerror}") from None
+    if force:
+        for name in LEFT:
+            _remove(out / name)
+    for pattern in UNFINISHED:
+        for path in out.glob(pattern):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Of a link the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_run_info(out: Path, config: TrainConfig, facts: dict[str, Any]) -> None:

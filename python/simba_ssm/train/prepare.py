@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import torch
 
 from simba_ssm.modeling import SimbaForCausalLM
 from simba_ssm.modeling.checkpoint import find_folder, read_config
+from simba_ssm.modeling.config_file import hugging_face_keys
 from simba_ssm.modeling.schedule import tokens_per_layer
 from simba_ssm.train.config import ModelConfig, TrainConfig
-from simba_ssm.train.documents import read_documents, text_files
+from simba_ssm.train.documents import digest, read_documents, text_files
 from simba_ssm.train.errors import TrainError
 from simba_ssm.train.objective import Objective, pruning_of
 from simba_ssm.train.place import Place
@@ -89,24 +91,42 @@ def _tokenizer_file(config: TrainConfig, out: Path) -> Path:
             return tokenizer_beside(find_folder(config.model.pretrained))
         except ValueError as error:
             raise TrainError(str(error)) from None
-    made = out / "tokenizer.model"
+    return _made_tokenizer(config, out)
+
+
+def _made_tokenizer(config: TrainConfig, out: Path) -> Path:
+    """OUT/tokenizer/NAME/tokenizer.model, made at the first time; NAME is a digest of what it is
+    made of, so that one of other texts is never taken for it.
+    """
+    files = text_files(config.data.train)
+    pieces, sample_bytes = config.tokenizer.pieces, config.tokenizer.sample_bytes
+    made_of = [digest(files), config.data.field, pieces, sample_bytes, config.seed]
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+    made = out / "tokenizer" / name / "tokenizer.model"
     if not made.exists():
-        documents = read_documents(text_files(config.data.train), config.data.field)
-        make_tokenizer(
-            documents, config.tokenizer.pieces, config.tokenizer.sample_bytes, config.seed, made
-        )
+        made.parent.mkdir(parents=True, exist_ok=True)
+        documents = read_documents(files, config.data.field)
+        make_tokenizer(documents, pieces, sample_bytes, config.seed, made)
     return made
 
 
 def make_model(config: ModelConfig, seed: int) -> SimbaForCausalLM:
-    """float32. Fresh weights depend on the seed alone."""
+    """float32. Fresh weights depend on the seed alone. Raises TrainError on what checkpoints, which
+    have transformers' layout, cannot hold.
+    """
     torch.manual_seed(seed)
-    if config.shape is None:
-        return load_model(config.pretrained)
     try:
-        return SimbaForCausalLM(read_config(config.shape))
+        if config.shape is None:
+            model = load_model(config.pretrained)
+        else:
+            model = SimbaForCausalLM(read_config(config.shape))
     except ValueError as error:
         raise TrainError(str(error)) from None
+    try:
+        hugging_face_keys(model.config, "float32")
+    except ValueError as error:
+        raise TrainError(f"{config.shape or config.pretrained}: {error}") from None
+    return model
 
 
 def load_model(folder: str | Path) -> SimbaForCausalLM:

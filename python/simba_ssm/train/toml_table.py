@@ -75,10 +75,14 @@ class Table:
             raise self.error(key, "true or false")
         return value
 
-    def integer(self, key: str, default: int | None = REQUIRED, least: int = 0) -> int:
+    def integer(
+        self, key: str, default: int | None = REQUIRED, least: int = 0, most: int | None = None
+    ) -> int:
         expected = f"an integer of at least {least}"
+        expected += "" if most is None else f" and at most {most}"
         value = self._take(key, default, expected)
-        if value is not default and not _is_integer(value, least):
+        right = _is_integer(value, least) and (most is None or value <= most)
+        if value is not default and not right:
             raise self.error(key, expected)
         return value
 

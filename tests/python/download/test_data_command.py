@@ -8,6 +8,7 @@ import pytest
 from file_server import FileServer
 from tiny_hub import Get, error, files, lock, sha256
 
+from simba_ssm.download import __main__ as command
 from simba_ssm.download import benchmarks
 from simba_ssm.download.wanted import Archive
 
@@ -47,3 +48,26 @@ def test_a_publisher_that_lacks_a_file_is_named(
     publisher.files.clear()
     assert get_data("piqa") == 2
     assert "piqa/valid.jsonl: " in (line := error(capsys)) and "404" in line
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError(13, "Permission denied", "x"), "x: Permission denied"),
+        (OSError("no name, no number"), "no name, no number"),
+    ],
+)
+def test_an_error_without_a_name_is_named(
+    get_data: Get,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cause: OSError,
+    message: str,
+) -> None:
+    def fail(options: object) -> None:
+        raise cause
+
+    monkeypatch.setattr(command, "_run", fail)
+    assert get_data("piqa") == 2
+    assert error(capsys) == f"simba_ssm.download: {message}"

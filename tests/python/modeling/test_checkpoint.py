@@ -183,61 +183,9 @@ def test_nothing_in_a_file_is_run(tmp_path):
     small_model().save_pretrained(tmp_path, layout="state-spaces")
     for write in (torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))):
         write({"lm_head.weight": Harm()}, tmp_path / "pytorch_model.bin")
-        with pytest.raises(ValueError, match="pytorch_model.bin: "):
+        with pytest.raises(ValueError, match="pytorch_model.bin: ") as caught:
             SimbaForCausalLM.from_pretrained(tmp_path)
-
-
-def broken(tmp_path, change) -> str:
-    """What is said of a folder whose config and weights `change` has been at."""
-    model = small_model()
-    model.save_pretrained(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
-    weights = load_file(tmp_path / "model.safetensors")
-    change(config, weights)
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    save_file(weights, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError) as caught:
-        SimbaForCausalLM.from_pretrained(tmp_path)
-    return str(caught.value)
-
-
-NORM = "backbone.norm_f.weight"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda c, w: w.pop(NORM), f"{NORM}: missing, expected shape (24,)"),
-        (lambda c, w: w.update({NORM: torch.ones(3)}), f"{NORM}: expected shape (24,), got (3,)"),
-        (lambda c, w: w.update(more=torch.ones(3)), "more: unexpected; 1 such tensors in all"),
-        (
-            lambda c, w: w.update({"lm_head.weight": torch.ones(37, 24)}),
-            "lm_head.weight: differs from the embedding",
-        ),
-        (lambda c, w: c.update(model_type="mamba2"), "model_type: expected 'mamba', got 'mamba2'"),
-        (lambda c, w: c.update(hidden_act="relu"), "hidden_act: expected 'silu', got 'relu'"),
-        (lambda c, w: c.pop("num_hidden_layers"), "expected the key 'num_hidden_layers'"),
-        (lambda c, w: c.update(state_size=0), "d_state: expected an integer of at least 1, got 0"),
-        (lambda c, w: c.pop("hidden_size"), "config.json: expected d_model"),
-    ],
-)
-def test_what_is_said_of_broken_folders(tmp_path, change, message):
-    assert message in broken(tmp_path, change)
-
-
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ({"ssm_cfg": {"layer": "Mamba2"}}, "layer: expected 'Mamba1', got 'Mamba2'"),
-        ({"attn_layer_idx": [1]}, r"attn_layer_idx: expected \[\], got \[1\]"),
-        ({"d_intermediate": 8}, "d_intermediate: expected 0, got 8"),
-    ],
-)
-def test_what_is_no_mamba_1(tmp_path, keys, message):
-    config = {"d_model": 8, "n_layer": 2, "vocab_size": 10} | keys
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ValueError, match=message):
-        SimbaForCausalLM.from_pretrained(tmp_path)
+        assert "\n" not in str(caught.value)
 
 
 def test_what_a_layout_cannot_say(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -140,6 +143,15 @@ def test_autocast(model):
         ({"retention": 0, "context": 5}, "retention: expected a decimal"),
         ({"cu_seqlens": [0, 7]}, "cu_seqlens: expected rising bounds from 0 to 20"),
         ({"cu_seqlens": [0, 9, 7, 20]}, "cu_seqlens: expected rising bounds"),
+        ({"cu_seqlens": []}, r"cu_seqlens: expected rising bounds from 0 to 20, got \[\]"),
+        ({"cu_seqlens": [0, 9.5, 20]}, r"cu_seqlens: expected rising bounds .*, got \[0, 9.5, 20\]"),
+        (
+            {"cu_seqlens": torch.tensor([0.0, 20.0])},
+            r"cu_seqlens: expected integers of shape \(S \+ 1\), got torch.float32 \(2,\)",
+        ),
+        ({"cu_seqlens": torch.tensor(20)}, r"cu_seqlens: .* got torch.int64 \(\)"),
+        ({"retention": 0.5, "context": 9.5}, "context: expected 1 to 20 tokens .* got 9.5"),
+        ({"retention": 0.5, "context": [9.5]}, "context: expected 1 to 20 tokens .* got 9.5"),
         (
             {"retention": 0.5, "context": 9, "kept": [torch.zeros(1, 3, dtype=torch.int64)]},
             r"kept: layer 0: expected indices \(1, 8\), got \(1, 3\)",
@@ -150,6 +162,44 @@ def test_autocast(model):
 def test_wrong_arguments(model, arguments, message):
     with torch.no_grad(), pytest.raises(ValueError, match=message):
         model(random_ids(1, 20), **arguments)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("bounds", [[0, 6], [2, 12], [0, 14], [0, 9, 7, 12]])
+@pytest.mark.parametrize("call", ["forward", "prefill"])
+def test_bounds_in_a_tensor_are_checked_where_tokens_are_dropped(model, bounds, call):
+    ids, options = random_ids(1, 12), {"cu_seqlens": torch.tensor(bounds, dtype=torch.int32)}
+    said = f"cu_seqlens: expected rising bounds from 0 to 12, got {re.escape(str(bounds))}"
+    with pytest.raises(ValueError, match=said):
+        if call == "forward":
+            model(ids, retention=0.5, context=1, **options)
+        else:
+            model.prefill(ids, 0.5, **options)
+
+
+@torch.no_grad()
+def test_numpys_numbers(model):
+    ids = random_ids(1, 20)
+    expected = model(ids, retention=0.5, context=8).logits
+    assert torch.equal(model(ids, retention=np.float32(0.5), context=np.int64(8)).logits, expected)
+    bounds = [0, 8, 20]
+    expected = model(ids, retention=0.5, context=[3, 5], cu_seqlens=bounds).logits
+    given = {"context": np.array([3, 5]), "cu_seqlens": np.array(bounds, np.int32)}
+    assert torch.equal(model(ids, retention=0.5, **given).logits, expected)
+
+
+@torch.no_grad()
+def test_labels_of_any_integer_type(model):
+    ids = random_ids(2, 20)
+    for arguments in ({}, {"retention": 0.5, "context": 8}):
+        expected = model(ids, labels=ids, **arguments).loss
+        assert torch.equal(model(ids.int(), labels=ids.int(), **arguments).loss, expected)
+
+
+def test_states_of_too_few_layers(model):
+    with torch.no_grad(), pytest.raises(ValueError, match="states: expected one of each of 4 .* got 2"):
+        states, _ = model.prefill(random_ids(1, 9))
+        model.extend(states[:2], random_ids(1, 3))
 
 
 @pytest.mark.parametrize("shape", [(20,), (1, 2, 10)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_models import assert_close, random_ids
+from small_models import assert_close, random_ids, small_model
 from transformers import MambaConfig, MambaForCausalLM
 
 from simba_ssm import sparsify
@@ -45,10 +45,27 @@ def test_its_retention_is_the_default(theirs):
     assert len(ours.generate(ids, max_new_tokens=3)[0]) == 3
 
 
+def test_what_is_frozen_stays_frozen(theirs):
+    theirs.requires_grad_(False)
+    theirs.backbone.layers[1].mixer.dt_proj.requires_grad_(True)
+    before = {name: p.requires_grad for name, p in theirs.named_parameters()}
+    ours = sparsify(theirs)
+    assert {name: p.requires_grad for name, p in theirs.named_parameters()} == before
+    learning = [name for name, p in ours.named_parameters() if p.requires_grad]
+    assert learning == [f"backbone.layers.1.mixer.dt_proj.{of}" for of in ("weight", "bias")]
+
+
 def test_another_family():
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
     sizes = {"hidden_size": 8, "num_attention_heads": 2, "num_hidden_layers": 1}
     other = GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=7, intermediate_size=8, **sizes))
     with pytest.raises(ValueError, match="model: expected a MambaForCausalLM, got GPTNeoX"):
+        sparsify(other)
+
+
+@pytest.mark.parametrize("other", [small_model(n_layer=1), torch.nn.Linear(2, 2)])
+def test_another_class(other):
+    name = type(other).__name__
+    with pytest.raises(ValueError, match=f"model: expected a MambaForCausalLM, got {name}"):
         sparsify(other)

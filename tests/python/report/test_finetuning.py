@@ -80,6 +80,33 @@ def test_other_files_are_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"windows": [[], *WINDOWS[1:]]}, "windows[0]: expected a book and a position, got []"),
+        ({"count": [0] * 4}, "count: expected 4 integers above 0, one per window, got [0, 0, 0, 0]"),
+        ({"count": [10] * 3}, "count: expected 4 integers above 0, one per window, got [10"),
+        ({"count": [10**400, 1, 1, 1]}, "count[0]: expected an integer of 64 bits, got 1000"),
+        ({"nll_sum": [1e9] * 4}, "nll_sum: expected at most 700 nats per token, got [1000000000.0"),
+        ({"nll_sum": [1e200, -1e200, 1, 1]}, "nll_sum: expected at most 700 nats per token, got [1e"),
+        ({"nll_sum": [10**400, 1, 1, 1]}, "nll_sum[0]: expected a finite number, got 1000"),
+        ({"windows": [], "nll_sum": [], "count": []}, "nll_sum: expected some sums, one per window"),
+    ],
+)
+def test_damaged_rows_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], change: dict, message: str
+) -> None:
+    file = folder / "results.json"
+    results = json.loads(file.read_text())
+    results["windows"] = change.get("windows", results["windows"])
+    for each in results["perplexity_rows"][4:5]:
+        each["per_window"] |= {k: v for k, v in change.items() if k in each["per_window"]}
+    file.write_text(json.dumps(results))
+    assert main([str(folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"simba_ssm.report.finetuning: {file}: ") and message in line
+
+
 def test_a_model_that_is_not_there(folder: Path) -> None:
     with pytest.raises(ReportError, match="expected 'first' among before, tuned, recent"):
         finetuning_tables(read_scored(folder), "first", None)

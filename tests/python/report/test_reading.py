@@ -81,6 +81,8 @@ WRONG: list[tuple[Json, str, object, str]] = [
     (SMALL_SWEEP, "rows.2.flops.total", "x", 'rows[2].flops.total: expected a number, got "x"'),
     (SMALL_SWEEP, "rows.2.flops.total", ..., "rows[2].flops.total: expected, but not there"),
     (SMALL_SWEEP, "rows.2.documents", 0, "rows[2].documents: expected an integer above 0, got 0"),
+    (SMALL_SWEEP, "rows.2.documents", 10**400, "rows[2].documents: expected an integer of 64 bits"),
+    (SMALL_SWEEP, "rows.2.flops.total", 10**400, "rows[2].flops.total: expected a finite number"),
     (SMALL_SWEEP, "rows.2.documents", True, "rows[2].documents: expected an integer, got true"),
     (SMALL_SWEEP, "rows.2.shots", 1.5, "rows[2].shots: expected an integer, got 1.5"),
     (SMALL_SWEEP, "rows.2.primary_metric", "f1", "rows[2].primary_metric: expected one of"),
@@ -122,6 +124,8 @@ def test_a_wrong_field_is_named(
         (b"{\n,", "results.json:2: not JSON"),
         (b"\xff", "results.json: not UTF-8 at byte 0"),
         (b"[]", "results.json: the whole: expected an object, got []"),
+        (b"[" * 100_000, "results.json: not JSON that can be read: maximum recursion depth"),
+        (b"1" * 5000, "results.json: not JSON that can be read: Exceeds the limit"),
         (None, "results.json: No such file or directory"),
     ],
 )
@@ -131,3 +135,11 @@ def test_a_file_that_is_no_results_is_named(data: bytes | None, says: str, tmp_p
     with pytest.raises(ReportError) as error:
         read_results(tmp_path)
     assert says in str(error.value)
+
+
+def test_nesting_of_any_depth_is_a_report_error(tmp_path: Path) -> None:
+    """Between what can be read and what cannot lies what can be read but not shown."""
+    for depth in range(1, 1100):
+        (tmp_path / "results.json").write_text("[" * depth + "]" * depth)
+        with pytest.raises(ReportError):
+            read_results(tmp_path)

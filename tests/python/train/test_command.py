@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from simba_ssm.modeling import SimbaForCausalLM
+from simba_ssm.train import loop
 from simba_ssm.train.__main__ import main
 from simba_ssm.train.objective import Objective
 from tiny import losses, metrics, tiny_run
@@ -85,16 +87,43 @@ def test_faster_ways_give_the_same_curve(
     assert compiled or fast != plain
 
 
-def test_a_tokenizer_is_made_once(config: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def making(config: Path) -> Path:
+    """A config that has its tokenizer made."""
     text = config.read_text()
     file = next(line for line in text.splitlines() if line.startswith("file = "))
     config.write_text(text.replace(file, "pieces = 384"))
+    return config
+
+
+def test_a_tokenizer_is_made_once(making: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert main([str(config), "--out", str(out), "--set", "run.steps=1"]) == 0
-    made = (out / "tokenizer.model").stat()
-    assert main([str(config), "--out", str(out), "--set", "run.steps=1", "--resume"]) == 0
-    assert (out / "tokenizer.model").stat().st_mtime_ns == made.st_mtime_ns
-    assert (out / "model/tokenizer.model").exists()
+    assert main([str(making), "--out", str(out), "--set", "run.steps=1"]) == 0
+    (made,) = out.glob("tokenizer/*/tokenizer.model")
+    before = made.stat().st_mtime_ns
+    assert main([str(making), "--out", str(out), "--set", "run.steps=1", "--resume"]) == 0
+    assert list(out.glob("tokenizer/*/tokenizer.model")) == [made]
+    assert made.stat().st_mtime_ns == before
+    assert (out / "model/tokenizer.model").read_bytes() == made.read_bytes()
+
+
+@pytest.mark.parametrize("change", ["pieces", "texts"])
+def test_a_tokenizer_of_another_run_is_not_taken(
+    making: Path, texts: Path, tmp_path: Path, change: str
+) -> None:
+    """A run that stopped before its first step leaves a tokenizer, and no run.json."""
+    out = tmp_path / "out"
+    assert main([str(making), "--out", str(out), "--set", "data.held_out=99"]) == 2
+    # The same names and sizes.
+    shutil.copytree(texts, tmp_path / "texts")
+    (tmp_path / "texts/a.txt").write_text((texts / "a.txt").read_text()[::-1])
+    other = ["--set", "tokenizer.pieces=376"]
+    other = other if change == "pieces" else ["--data", str(tmp_path / "texts")]
+    fresh = tmp_path / "fresh"
+    for folder in (out, fresh):
+        assert main([str(making), "--out", str(folder), "--set", "run.steps=1", *other]) == 0
+    made, expected = (folder / "model/tokenizer.model" for folder in (out, fresh))
+    assert made.read_bytes() == expected.read_bytes()
 
 
 def test_several_runs_share_their_tokens(config: Path, tmp_path: Path) -> None:
@@ -161,14 +190,16 @@ def test_nan_stops_before_the_weights(
     assert main([str(config), "--out", str(out), "--resume"]) == 0
 
 
+@pytest.mark.parametrize("kind", [RuntimeError, OSError])
 def test_a_forward_that_fails_names_the_step(
     config: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    kind: type[Exception],
 ) -> None:
     def wrong(self, ids, retentions):
-        raise RuntimeError("out of memory\nmore about it")
+        raise kind("out of memory\nmore about it")
 
     monkeypatch.setattr(Objective, "forward", wrong)
     assert main([str(config), "--out", str(tmp_path / "out")]) == 1
@@ -196,8 +227,45 @@ def test_a_full_disk_leaves_whole_checkpoints(
         "step 6: its checkpoint: [Errno 28] No space left on device; "
         f"the last good checkpoint is {out}/checkpoints/step-00000003"
     )
+    assert list(out.rglob("*.new")) == []
     monkeypatch.setattr(torch, "save", right)
     assert main([str(config), "--out", str(out), "--resume"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "message"),
+    [
+        ("write_run_info", 0, "No space left on device"),
+        ("Metrics.write", 5, "step 5: [Errno 28] No space left on device; the last good checkpoint"),
+        ("write_model", 8, "step 8: the final model: [Errno 28] No space left on device; the last"),
+    ],
+)
+def test_a_full_disk_elsewhere_is_named(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    step: int,
+    message: str,
+) -> None:
+    """Writing to an open file raises an OSError without a name."""
+    target = f"simba_ssm.train.loop.{place}"
+    owner = loop.Metrics if "." in place else loop
+    right = getattr(owner, place.rpartition(".")[2])
+
+    def full(*arguments):
+        if "." not in place or arguments[1] == step:
+            raise OSError(28, "No space left on device")
+        right(*arguments)
+
+    monkeypatch.setattr(target, full)
+    out = tmp_path / "out"
+    assert main([str(config), "--out", str(out)]) == 1
+    line = error_of(capsys)
+    assert line.startswith(message)
+    newest = out / f"checkpoints/step-{step // 3 * 3 if step < 8 else 8:08d}"
+    assert not step or line.endswith(f" is {newest}")
 
 
 WRONG = [
@@ -231,6 +299,15 @@ def test_wrong_input_is_one_line(
     assert not (tmp_path / "out/checkpoints").exists()
 
 
+@pytest.mark.parametrize("again", [[], ["--resume"], ["--force"]])
+def test_a_file_is_no_folder_of_a_run(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], again: list[str]
+) -> None:
+    (tmp_path / "out").write_text("")
+    assert main([str(config), "--out", str(tmp_path / "out"), *again]) == 2
+    assert error_of(capsys) == f"{tmp_path}/out: File exists"
+
+
 def test_a_gpu_that_is_not_there(
     config: Path,
     tmp_path: Path,
@@ -251,8 +328,32 @@ def test_a_tokenizer_too_large_for_the_model(
     assert "expected at most 376 pieces, the rows of the model, got 384" in error_of(capsys)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rms_norm": False}, "rms_norm: expected True"),
+        ({"ssm_cfg": {"expand": 1.5}}, "d_inner: expected a multiple of d_model (16)"),
+    ],
+    ids=["rms_norm", "d_inner"],
+)
+def test_a_shape_that_checkpoints_cannot_hold(
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, object],
+    message: str,
+) -> None:
+    shape = json.loads((config.parent / "shape/config.json").read_text()) | change
+    (config.parent / "shape/config.json").write_text(json.dumps(shape))
+    assert main([str(config), "--out", str(tmp_path / "out")]) == 2
+    assert error_of(capsys).startswith(f"{config.parent}/shape: {message}")
+
+
 def test_pretrained_comes_with_its_tokenizer(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    config: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert main([str(config), "--out", str(tmp_path / "a"), "--set", "run.steps=1"]) == 0
     values = config.read_text().replace('shape = "shape"', "")
@@ -260,11 +361,15 @@ def test_pretrained_comes_with_its_tokenizer(
     (tmp_path / "tuned.toml").write_text(values.replace(file, ""))
     tuned = [str(tmp_path / "tuned.toml"), "--out", str(tmp_path / "b"), "--set", "run.steps=1"]
     distilled = ["--set", "loss.distillation=1.0", "--set", "sparse.retention=[1.0, 1.0]"]
-    assert main([*tuned, "--model", str(tmp_path / "a/model"), *distilled]) == 0
+    # The command line's paths start here, the file's at its folder.
+    monkeypatch.chdir(tmp_path / "a")
+    assert main([*tuned, "--model", "./model", *distilled]) == 0
     # Teacher and student are one model before the first step.
     first = metrics(tmp_path / "b")[0]
     assert abs(first["distillation"]) < 1e-6 < first["dense"]
 
+    assert main([*tuned, "--model", "./a/model", "--force"]) == 2
+    assert f"{tmp_path}/a/a/model: no such folder" in error_of(capsys)
     os.remove(tmp_path / "a/model/tokenizer.model")
     assert main([*tuned, "--model", str(tmp_path / "a/model"), "--force"]) == 2
     assert "expected tokenizer.model or tokenizer.json" in error_of(capsys)

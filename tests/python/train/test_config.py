@@ -21,6 +21,7 @@ WRONG = [
     ("optimizer.betas", [0.9], "optimizer.betas: expected 2 numbers of at least 0"),
     ("optimizer.momentum", 0.9, "optimizer.momentum: expected one of betas, clip"),
     ("optimizer", 3, "optimizer: expected a table, got 3"),
+    ("seed", 2**64, "seed: expected an integer of at least 0 and at most 18446744073709551615"),
     ("run.steps", 0, "run.steps: expected an integer of at least 1, got 0"),
     ("run.tokens_per_step", 100, "run.tokens_per_step: expected a multiple of the longest"),
     ("run.micro_tokens", 16, "run.micro_tokens: expected a multiple of the longest"),
@@ -39,6 +40,7 @@ WRONG = [
         32,
         "validation.continuation: expected less than validation.length",
     ),
+    ("validation.retention", [1e-10], "validation.retention: expected a list of numbers of at least"),
     ("colour", "red", "colour: expected one of data, loss, model"),
 ]
 

@@ -33,6 +33,10 @@ def test_text_is_not_changed(tmp_path: Path) -> None:
         ('{"txt": "a"}', "x.jsonl:2: text: expected a text, got 'null'"),
         ('{"text": 3}', "x.jsonl:2: text: expected a text, got '3'"),
         ("[1]", "x.jsonl:2: text: expected a text, got 'null'"),
+        (
+            r'{"text": "a\ud800"}',
+            r"x.jsonl:2: text: expected a text, got the lone surrogate '\ud800'",
+        ),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, message: str) -> None:

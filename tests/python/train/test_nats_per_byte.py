@@ -70,3 +70,26 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
     assert main([str(tmp_path), "--data", str(tmp_path)]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("", [], "x.txt: expected a text that is not empty, found none"),
+        ("a", ["--rows", "0"], "--rows: expected at least 1, got 0"),
+        ("a", ["--length", "1"], "--length: expected at least 2, got 1"),
+        ("a", ["--device", "foo"], "--device: expected one that is here, got 'foo'"),
+        ("a", ["--device", "cuda:99"], "--device: expected one that is here, got 'cuda:99'"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    arguments: list[str],
+    message: str,
+) -> None:
+    (tmp_path / "x.txt").write_text(text)
+    assert main([str(DEMO), "--data", str(tmp_path / "x.txt"), *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("simba_ssm.train.nats_per_byte: ") and line.endswith(message)

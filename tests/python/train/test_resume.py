@@ -77,6 +77,10 @@ def test_what_a_kill_may_leave(whole: Path, tmp_path: Path) -> None:
     """A checkpoint half written, a line half written, lines beyond the newest whole checkpoint."""
     out = tmp_path / "out"
     shutil.copytree(whole / "out", out)
+    # Of a run with another cadence: this one makes no checkpoint of that name.
+    (out / "checkpoints/step-00000004.new/model").mkdir(parents=True)
+    (out / "run.json.new").write_text("half")
+    (out / "mine.new").write_text("of somebody else")
     newest = out / "checkpoints/step-00000008"
     newest.rename(newest.with_name("step-00000008.new"))
     (newest.with_name("step-00000008.new") / "training.pt").write_bytes(b"half")
@@ -85,6 +89,7 @@ def test_what_a_kill_may_leave(whole: Path, tmp_path: Path) -> None:
         stream.write('{"step": 9, "lo')
     train(read_config(whole / "run.toml"), out, resume=True)
     assert_same_run(out, whole / "out")
+    assert [path.name for path in out.rglob("*.new")] == ["mine.new"]
 
 
 def test_resuming_what_has_ended_changes_nothing(whole: Path, tmp_path: Path) -> None:
@@ -131,8 +136,12 @@ def test_an_earlier_run_is_not_overwritten(whole: Path, tmp_path: Path) -> None:
         train(config, whole / "out")
     out = tmp_path / "out"
     shutil.copytree(whole / "out", out)
+    # Checkpoints may lie on another disk.
+    elsewhere = (out / "checkpoints").rename(tmp_path / "elsewhere")
+    (out / "checkpoints").symlink_to(elsewhere)
     train(config, out, force=True)
     assert [step for step, _ in losses(out)] == [1]
+    assert len(list(elsewhere.iterdir())) == 2
 
 
 def test_a_distillation_goes_on_with_its_teacher(whole: Path, tmp_path: Path) -> None:
