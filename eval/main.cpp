@@ -26,6 +26,13 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
+// The exit code of a command that ended with `code`, once what it printed has arrived.
+int flushed(int code) {
+  std::cout << std::flush;
+  if (code != 0 || std::cout) return code;
+  return fail(kFailed, "standard output cannot be written");
+}
+
 int run(const Command& command, const std::vector<std::string>& arguments) {
   simba::fix_order_of_sums();
   void* library = dlopen("libsimba_eval.so", RTLD_NOW);
@@ -49,11 +56,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) return flushed(app.exit(error));
     return fail(kWrongInput, error.what());
   }
-  const int code = run(command, {argv, argv + argc});
-  std::cout << std::flush;
+  const int code = flushed(run(command, {argv, argv + argc}));
   // Without static destructors: LibTorch takes its operators apart one by one, for 0.13 s.
   std::quick_exit(code);
 }

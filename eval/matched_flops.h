@@ -41,7 +41,7 @@ double farthest_match(const std::vector<Match>& matches, double total);
 std::string match_names(const std::vector<Match>& matches);
 
 // Appends a truncated row, or its matches to the row that reads the same tokens and is there
-// already; a row that matches several retentions has none itself.
+// already; a row that matches several retentions, or schedules, has none itself.
 template <typename Row, typename SameTokens>
 void merge_truncated(std::vector<Row>& truncated, Row row, SameTokens same_tokens) {
   for (Row& known : truncated) {
@@ -55,6 +55,7 @@ void merge_truncated(std::vector<Row>& truncated, Row row, SameTokens same_token
         known.method.retention->text() != row.method.retention->text()) {
       known.method.retention.reset();
     }
+    if (known.method.schedule != row.method.schedule) known.method.schedule.reset();
     return;
   }
   truncated.push_back(std::move(row));

@@ -44,11 +44,10 @@ std::vector<std::string> split_list(const std::string& option, const std::string
 }
 
 std::vector<std::int64_t> parse_counts(const std::string& option, const std::string& text) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 40;
   std::vector<std::int64_t> counts;
   for (const std::string& piece : split_list(option, text)) {
     std::int64_t value = 0;
-    if (!parse_integer(piece, 1, kMost, value)) {
+    if (!parse_integer(piece, 1, kMostCount, value)) {
       throw InputError(option + ": expected integers of at least 1, got '" + piece + "'");
     }
     if (std::find(counts.begin(), counts.end(), value) != counts.end()) {
@@ -62,6 +61,13 @@ std::vector<std::int64_t> parse_counts(const std::string& option, const std::str
 void check_at_least(const std::string& option, std::int64_t value, std::int64_t least) {
   if (value >= least) return;
   throw InputError(option + ": expected an integer of at least " + std::to_string(least) +
+                   ", got " + std::to_string(value));
+}
+
+void check_count(const std::string& option, std::int64_t value) {
+  check_at_least(option, value, 1);
+  if (value <= kMostCount) return;
+  throw InputError(option + ": expected an integer of at most " + std::to_string(kMostCount) +
                    ", got " + std::to_string(value));
 }
 

@@ -21,12 +21,22 @@ std::int64_t ConfigKeys::size(const char* key, std::optional<std::int64_t> other
   const json* value = find(key);
   if (value == nullptr && otherwise) return *otherwise;
   if (value == nullptr) throw InputError(where_ + ": no " + key);
-  const std::string expected = "an integer from 1 to " + std::to_string(kLargestSize);
-  if (!value->is_number_integer()) refuse(key, expected, *value);
-  const bool fits = value->is_number_unsigned() &&
-                    value->get<std::uint64_t>() <= static_cast<std::uint64_t>(kLargestSize);
-  if (!fits || value->get<std::int64_t>() < 1) refuse(key, expected, *value);
-  return value->get<std::int64_t>();
+  return count(key, *value, kLargestSize);
+}
+
+std::int64_t ConfigKeys::layers(const char* key) const {
+  const json* value = find(key);
+  if (value == nullptr) throw InputError(where_ + ": no " + key);
+  return count(key, *value, kMostLayers);
+}
+
+std::int64_t ConfigKeys::count(const char* key, const json& value, std::int64_t most) const {
+  const std::string expected = "an integer from 1 to " + std::to_string(most);
+  if (!value.is_number_integer()) refuse(key, expected, value);
+  const bool fits =
+      value.is_number_unsigned() && value.get<std::uint64_t>() <= static_cast<std::uint64_t>(most);
+  if (!fits || value.get<std::int64_t>() < 1) refuse(key, expected, value);
+  return value.get<std::int64_t>();
 }
 
 double ConfigKeys::positive(const char* key, double otherwise) const {

@@ -82,7 +82,7 @@ GptNeoXConfig read_gpt_neox_config(const std::string& path) {
   }
   GptNeoXConfig config;
   config.d_model = keys.size("hidden_size");
-  config.n_layer = keys.size("num_hidden_layers");
+  config.n_layer = keys.layers("num_hidden_layers");
   config.n_head = keys.size("num_attention_heads");
   config.d_mlp = keys.size("intermediate_size");
   config.vocab_size = keys.size("vocab_size");

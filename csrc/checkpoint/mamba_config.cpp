@@ -68,7 +68,7 @@ CheckpointConfig read_state_spaces(const json& object, const std::string& path) 
   config.layout = Layout::kStateSpaces;
   MambaConfig& model = config.model;
   model.d_model = keys.size("d_model");
-  model.n_layer = keys.size("n_layer");
+  model.n_layer = keys.layers("n_layer");
   const std::int64_t multiple = keys.size("pad_vocab_size_multiple", 8);
   model.vocab_size = (keys.size("vocab_size") + multiple - 1) / multiple * multiple;
   model.rms_norm = keys.boolean("rms_norm", true);
@@ -103,7 +103,7 @@ CheckpointConfig read_hugging_face(const json& object, const std::string& path) 
   config.layout = Layout::kHuggingFace;
   MambaConfig& model = config.model;
   model.d_model = keys.size("hidden_size");
-  model.n_layer = keys.size("num_hidden_layers");
+  model.n_layer = keys.layers("num_hidden_layers");
   model.vocab_size = keys.size("vocab_size");
   model.d_state = keys.size("state_size", 16);
   model.d_conv = keys.size("conv_kernel", 4);

@@ -63,10 +63,9 @@ std::pair<at::Tensor, at::Tensor> MambaBlock::in_proj(const at::Tensor& normed) 
   return {half(0), half(d_inner)};
 }
 
-at::Tensor MambaBlock::scan(const SsmInputs& inputs, const Kept& kept,
-                            MambaLayerState& state) const {
+at::Tensor MambaBlock::scan(const SsmInputs& inputs, Gate gate, MambaLayerState& state) const {
   const std::optional<at::Tensor> z =
-      kept.all() ? std::optional<at::Tensor>(inputs.z) : std::nullopt;
+      gate == Gate::kInScan ? std::optional<at::Tensor>(inputs.z) : std::nullopt;
   at::Tensor y;
   std::tie(y, state.ssm) =
       ops::selective_scan(inputs.u, inputs.delta, inputs.A, inputs.B, inputs.C, inputs.D, z,
@@ -75,8 +74,8 @@ at::Tensor MambaBlock::scan(const SsmInputs& inputs, const Kept& kept,
   return y;
 }
 
-Tokens MambaBlock::emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept) const {
-  if (!kept.all()) y = ops::gate(y, inputs.z, kept.indices);
+Tokens MambaBlock::emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept, Gate gate) const {
+  if (gate == Gate::kAfterScan) y = ops::gate(y, inputs.z, optional(kept.indices));
   Tokens tokens;
   tokens.hidden =
       apply_linear(y.squeeze(0), weights_.out_proj, weights_.out_proj_bias).unsqueeze(0);

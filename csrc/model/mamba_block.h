@@ -22,13 +22,15 @@ class MambaBlock {
   // has read last, it frees.
   SsmInputs project(Tokens tokens, MambaLayerState& state) const;
 
-  // The selective scan over all tokens, (1, R, d_inner), gated where all of them go on. Advances
-  // state.ssm.
-  at::Tensor scan(const SsmInputs& inputs, const Kept& kept, MambaLayerState& state) const;
+  // Where a token's gate is taken: in the scan, which rounds once, or of kept tokens alone.
+  enum class Gate { kInScan, kAfterScan };
+
+  // The selective scan over all tokens, (1, R, d_inner). Advances state.ssm.
+  at::Tensor scan(const SsmInputs& inputs, Gate gate, MambaLayerState& state) const;
 
   // Gate (where the scan has not done it) and out_proj for the kept tokens alone; the others'
   // outputs are never read.
-  Tokens emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept) const;
+  Tokens emit(at::Tensor y, const SsmInputs& inputs, const Kept& kept, Gate gate) const;
 
   // One token of each of S sequences: tokens.hidden and residual (1, S, d_model), nothing else of
   // Tokens is read or written. state.ssm is advanced in place, state.conv in place or replaced.

@@ -38,12 +38,6 @@ at::Tensor influence_scores(const at::Tensor& u, const at::Tensor& delta, const 
   return op.call(u, delta, A, B, C, delta_bias, cu_seqlens, decay, reduction);
 }
 
-at::Tensor select_tokens(const at::Tensor& scores, std::int64_t keep) {
-  using Signature = at::Tensor(const at::Tensor&, c10::SymInt);
-  static const auto op = find_operator<Signature>("simba::select_tokens");
-  return op.call(scores, keep);
-}
-
 std::tuple<at::Tensor, at::Tensor> select_tokens_packed(const at::Tensor& scores,
                                                         const std::vector<std::int64_t>& keep,
                                                         const at::Tensor& cu_seqlens) {

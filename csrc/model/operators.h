@@ -25,8 +25,6 @@ at::Tensor influence_scores(const at::Tensor& u, const at::Tensor& delta, const 
                             const OptionalTensor& delta_bias, const OptionalTensor& cu_seqlens,
                             std::string_view decay, std::string_view reduction);
 
-at::Tensor select_tokens(const at::Tensor& scores, std::int64_t keep);
-
 // (1, sum of keep) flat indices and (S + 1) new cu_seqlens.
 std::tuple<at::Tensor, at::Tensor> select_tokens_packed(const at::Tensor& scores,
                                                         const std::vector<std::int64_t>& keep,

@@ -125,6 +125,9 @@ bool Schedule::uses_retention() const { return kind_ != Kind::kSteps; }
 
 std::vector<std::int64_t> Schedule::tokens_per_layer(std::int64_t T, std::int64_t n_layer,
                                                      const Retention& retention) const {
+  if (n_layer < 1) {
+    throw InputError("n_layer: expected 1 or more, got " + std::to_string(n_layer));
+  }
   std::vector<std::int64_t> tokens(static_cast<std::size_t>(n_layer), T);
   switch (kind_) {
     case Kind::kLinear: {

@@ -58,13 +58,16 @@ Tokens Simba::run_layers(Tokens tokens, const PruningPlan& plan,
   const std::size_t state_bytes =
       tokens.lengths.size() * config_.d_inner * config_.d_state * elementSize(state_dtype());
   const PassMemory memory(device(), row_bytes, state_bytes);
+  // By the plan, not by whether a layer drops any: a short context's numbers must not depend on the
+  // longer ones beside it, of which the layer drops some.
+  const auto gate = plan.is_dense() ? MambaBlock::Gate::kInScan : MambaBlock::Gate::kAfterScan;
   const std::vector<std::int64_t> original_lengths = tokens.lengths;
   for (std::int64_t l = 0; l < config_.n_layer; ++l) {
     const MambaBlock& layer = layers_[l];
     const SsmInputs inputs = layer.project(std::move(tokens), state[l]);
     const Kept kept = plan.select(inputs, l, config_.n_layer, original_lengths);
-    at::Tensor y = layer.scan(inputs, kept, state[l]);
-    tokens = layer.emit(std::move(y), inputs, kept);
+    at::Tensor y = layer.scan(inputs, gate, state[l]);
+    tokens = layer.emit(std::move(y), inputs, kept, gate);
     if (observer) observer->saw(l, tokens, inputs, kept);
   }
   return tokens;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "eval/arguments/output_options.h"
+#include "eval/arguments/threads_option.h"
 
 namespace simba::eval {
 
@@ -22,18 +23,18 @@ void add_perplexity_options(CLI::App& command, PerplexityOptions& options) {
           ->capture_default_str();
   command
       .add_option("--windows-per-book", options.windows_per_book,
-                  "at most this many windows in every book, at a common stride")
+                  "at most this many windows in every book, at a stride of its own")
       ->check(CLI::PositiveNumber)
       ->excludes(windows);
   add_method_options(command, options.methods);
   command.add_option("--dtype", options.dtype, "float32, float64, bfloat16 or float16")
       ->capture_default_str();
   command.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str();
+  add_threads_option(command, options.threads);
   command
-      .add_option("--threads", options.threads,
-                  "CPU threads (default: one per core, shared among the processes of a host)")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--batch", options.batch, "windows read at once; changes no result")
+      .add_option("--batch", options.batch,
+                  "windows read at once; changes no result on a CPU in float32, float64 and "
+                  "bfloat16")
       ->capture_default_str();
   add_output_options(command, options.out, options.force, options.resume);
 }

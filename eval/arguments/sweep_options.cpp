@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "eval/arguments/output_options.h"
+#include "eval/arguments/threads_option.h"
 
 namespace simba::eval {
 
@@ -27,16 +28,17 @@ void add_sweep_options(CLI::App& command, SweepOptions& options) {
   command.add_option("--dtype", options.dtype, "float32, float64, bfloat16 or float16")
       ->capture_default_str();
   command.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str();
-  command
-      .add_option("--threads", options.threads,
-                  "CPU threads (default: one per core, shared among the processes of a host)")
-      ->check(CLI::PositiveNumber);
+  add_threads_option(command, options.threads);
   command
       .add_option("--batch-tokens", options.batch_tokens,
-                  "tokens of a task computed at once; changes no result on a CPU")
+                  "tokens of a task computed at once; changes no result on a CPU in float32, "
+                  "float64 and bfloat16")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command.add_option("--batch", options.batch, "windows read at once; changes no result on a CPU")
+  command
+      .add_option("--batch", options.batch,
+                  "windows read at once; changes no result on a CPU in float32, float64 and "
+                  "bfloat16")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_output_options(command, options.out, options.force, options.resume);

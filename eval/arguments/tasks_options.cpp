@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "eval/arguments/output_options.h"
+#include "eval/arguments/threads_option.h"
 
 namespace simba::eval {
 
@@ -44,11 +45,11 @@ void add_tasks_options(CLI::App& command, TasksOptions& options) {
   command.add_option("--dtype", options.dtype, "float32, float64, bfloat16 or float16")
       ->capture_default_str();
   command.add_option("--device", options.device, "cpu, cuda or cuda:INDEX")->capture_default_str();
-  command.add_option("--threads", options.threads, "CPU threads (default: one per core)")
-      ->check(CLI::PositiveNumber);
+  add_threads_option(command, options.threads);
   command
       .add_option("--batch-tokens", options.batch_tokens,
-                  "tokens computed at once; changes no result on a CPU")
+                  "tokens computed at once; changes no result on a CPU in float32, float64 and "
+                  "bfloat16")
       ->capture_default_str();
   add_output_options(command, options.out, options.force, options.resume);
 }

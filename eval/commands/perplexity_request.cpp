@@ -8,7 +8,7 @@
 namespace simba::eval {
 
 PerplexityRequest check_options(const PerplexityOptions& options) {
-  check_at_least("--score", options.score, 1);
+  check_count("--score", options.score);
   check_at_least("--batch", options.batch, 1);
   MethodGrid grid = method_grid(options.methods);
   std::vector<Method> methods = expand_methods(grid);

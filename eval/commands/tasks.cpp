@@ -23,6 +23,7 @@
 #include "eval/run/run_info.h"
 #include "eval/tasks/task_results.h"
 #include "eval/tasks/task_table.h"
+#include "eval/text/file_name.h"
 #include "eval/text/read_file.h"
 
 namespace simba::eval {
@@ -89,6 +90,25 @@ Json settings_json(const TasksRequest& request, const std::vector<TaskRun>& runs
           {"device", at::DeviceTypeName(device, /*lower_case=*/true)}};
 }
 
+// Everything that can change a number or what a unit is.
+Json journal_settings(const Json& settings, const Json& models, const std::vector<TaskRun>& runs,
+                      std::int64_t batch_tokens) {
+  Json rows = Json::array();
+  for (const TaskRun& run : runs) {
+    for (const TaskRow& row : run.rows) {
+      rows.push_back({{"task", run.task.prompts.config.name},
+                      {"method", row.method.name()},
+                      {"flops", row.flops.total()}});
+    }
+  }
+  // Units are batches: another size makes others of them.
+  return {{"settings", settings},
+          {"models", models},
+          {"batch_tokens", batch_tokens},
+          {"rows", rows},
+          {"computed_by", computed_by_json()}};
+}
+
 Json run_json(const RunInfo& info, const TasksOptions& options, const std::vector<TaskRun>& runs,
               const std::vector<std::vector<TaskRowScores>>& scores) {
   Json json = run_info_json(info);
@@ -115,7 +135,7 @@ void warn_not_finite(const TaskRun& run, const std::vector<TaskRowSummary>& summ
 // The folder's own name, whatever the path ends in.
 std::string model_name(const std::string& model_dir) {
   const fs::path path = fs::absolute(fs::path(model_dir) / "").lexically_normal();
-  return path.parent_path().filename().string();
+  return file_name(path.parent_path());
 }
 
 }  // namespace
@@ -154,14 +174,12 @@ void run(const TasksOptions& options, const std::string& command_line) {
   if (weights.valid()) files.weights = weights.get();
   const Json settings = settings_json(request, runs, device.type());
   const Json models = Json::array({model_json(files, *shape)});
-  // Units are batches: another size makes others of them.
-  const Json unit_settings = {
-      {"settings", settings}, {"models", models}, {"batch_tokens", options.batch_tokens}};
-  processes.agree(unit_settings);
+  const Json bound = journal_settings(settings, models, runs, options.batch_tokens);
+  processes.agree(bound);
 
   const Units units = task_units(runs, [&model](std::size_t) -> LanguageModel& { return *model; });
   std::optional<Journal> journal;
-  if (out) journal.emplace(*out, unit_settings, units.count);
+  if (out) journal.emplace(*out, bound, units.count);
   const std::vector<Json> records = run_units(units, journal ? &*journal : nullptr, processes);
   if (!processes.is_first()) return;
 

@@ -7,7 +7,7 @@
 namespace simba::eval {
 
 TasksRequest check_options(const TasksOptions& options) {
-  check_at_least("--max-length", options.max_length, 1);
+  check_count("--max-length", options.max_length);
   check_at_least("--batch-tokens", options.batch_tokens, 1);
   TasksRequest request;
   request.methods.grid = method_grid(options.methods);

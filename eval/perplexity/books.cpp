@@ -5,6 +5,7 @@
 
 #include "csrc/input_error.h"
 #include "eval/run/interrupt.h"
+#include "eval/text/file_name.h"
 #include "eval/text/read_file.h"
 #include "eval/text/sha256.h"
 #include "eval/text/white_space.h"
@@ -34,7 +35,8 @@ Book read_book(const fs::path& file, const Tokenizer& tokenizer) {
   const std::string text = read_file(file.string());
   if (text.empty()) throw InputError(file.string() + ": expected text, got an empty file");
   Book book;
-  book.name = file.extension() == ".txt" ? file.stem().string() : file.filename().string();
+  book.name = file_name(file);
+  if (file.extension() == ".txt") book.name = file.stem().string();
   book.ids = {tokenizer.document_start()};
   try {
     book.words = count_words(text);

@@ -14,23 +14,11 @@ Json exact_number(double value) {
   return value;
 }
 
-Json exact_numbers(const std::vector<double>& values) {
-  Json array = Json::array();
-  for (const double value : values) array.push_back(exact_number(value));
-  return array;
-}
-
 double read_exact_number(const Json& value) {
   if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (value == "inf") return std::numeric_limits<double>::infinity();
   if (value == "-inf") return -std::numeric_limits<double>::infinity();
   return value.get<double>();
-}
-
-std::vector<double> read_exact_numbers(const Json& values) {
-  std::vector<double> numbers;
-  for (const Json& value : values) numbers.push_back(read_exact_number(value));
-  return numbers;
 }
 
 }  // namespace simba::eval

@@ -74,8 +74,10 @@ int open_locked(const std::string& path) {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (file < 0) throw write_error(path);
     if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
       ::close(file);
-      throw InputError(path + ": another run is writing this folder");
+      if (error == EWOULDBLOCK) throw InputError(path + ": another run is writing this folder");
+      throw std::runtime_error(path + ": cannot be locked: " + std::strerror(error));
     }
     // The run that held the lock may have taken its file away meanwhile.
     if (same_file(file, path)) return file;
@@ -90,8 +92,10 @@ Journal::Journal(const OutputFolder& folder, const Json& settings, std::size_t u
   try {
     if (folder.resume()) {
       read(settings);
-    } else if (::ftruncate(file_, 0) != 0) {
-      throw write_error(path_);
+    } else {
+      // First, so that a kill leaves no results beside a journal of other settings.
+      folder.remove_results();
+      if (::ftruncate(file_, 0) != 0) throw write_error(path_);
     }
     if (empty_) begin(settings);
   } catch (...) {

@@ -22,6 +22,7 @@ namespace simba::eval {
 class Journal {
  public:
   // Opens, or begins, the journal of a folder and keeps other runs out until the object goes away.
+  // Without --resume it begins anew, and the results of an earlier run (--force) are taken away.
   // settings: everything that can change a number or what a unit is. Throws InputError where
   // another run holds the journal, where it is damaged (with file and line), or where --resume
   // finds other settings (with the difference).

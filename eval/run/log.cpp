@@ -8,6 +8,8 @@
 namespace simba::eval {
 
 void start_log() {
+  // The program and its library share the log.
+  if (spdlog::get("simba-eval") != nullptr) return;
   spdlog::set_default_logger(spdlog::stderr_color_mt("simba-eval"));
   spdlog::set_pattern("%n: %v");
 }

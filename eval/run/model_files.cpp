@@ -8,6 +8,7 @@
 #include "csrc/checkpoint/weight_files.h"
 #include "csrc/input_error.h"
 #include "csrc/tokenizer/tokenizer.h"
+#include "eval/text/file_name.h"
 #include "eval/text/read_file.h"
 #include "eval/text/sha256.h"
 
@@ -15,9 +16,7 @@ namespace simba::eval {
 
 namespace fs = std::filesystem;
 
-FileHash hash_file(const std::string& path) {
-  return {fs::path(path).filename().string(), sha256_file(path)};
-}
+FileHash hash_file(const std::string& path) { return {file_name(path), sha256_file(path)}; }
 
 std::vector<FileHash> hash_weights(const std::string& model_dir) {
   const fs::path weights = find_weights(model_dir);

@@ -70,4 +70,9 @@ void OutputFolder::write(const std::string& name, const std::string& content) co
   sync_to_disk(path_);
 }
 
+void OutputFolder::remove_results() const {
+  fs::remove(path_ / "results.json");
+  fs::remove(path_ / "run.json");
+}
+
 }  // namespace simba::eval

@@ -22,6 +22,10 @@ class OutputFolder {
   // std::runtime_error.
   void write(const std::string& name, const std::string& content) const;
 
+  // Takes results.json and run.json away, where they are there. Throws
+  // std::filesystem::filesystem_error.
+  void remove_results() const;
+
   bool resume() const { return resume_; }
   std::string path(const std::string& name) const { return (path_ / name).string(); }
   std::string journal_path() const { return path("journal.jsonl"); }

@@ -8,7 +8,9 @@
 
 #include "csrc/checkpoint/quote.h"
 #include "csrc/input_error.h"
+#include "eval/options.h"
 #include "eval/sweep/sweep_methods.h"
+#include "eval/text/file_name.h"
 #include "eval/text/read_file.h"
 #include "eval/text/sha256.h"
 #include "eval/text/toml_table.h"
@@ -18,12 +20,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::int64_t integer_at_least(const TomlTable& table, const std::string& key,
-                              std::int64_t otherwise, std::int64_t least) {
-  const std::int64_t value = table.integer_or(key, otherwise);
-  if (value >= least) return value;
-  throw InputError(table.where(key) + ": " + key + ": expected an integer of at least " +
-                   std::to_string(least) + ", got " + std::to_string(value));
+// Even a plan without books holds every window.
+constexpr std::int64_t kMostWindows = std::int64_t{1} << 20;
+
+std::int64_t checked(std::int64_t value, const std::string& where, const std::string& key,
+                     std::int64_t least, std::int64_t most) {
+  if (value >= least && value <= most) return value;
+  const std::string bound =
+      value < least ? "least " + std::to_string(least) : "most " + std::to_string(most);
+  throw InputError(where + ": " + key + ": expected an integer of at " + bound + ", got " +
+                   std::to_string(value));
+}
+
+std::int64_t integer_in(const TomlTable& table, const std::string& key, std::int64_t otherwise,
+                        std::int64_t least, std::int64_t most = kMostCount) {
+  return checked(table.integer_or(key, otherwise), table.where(key), key, least, most);
 }
 
 std::vector<std::string> texts(const TomlTable& table, const std::string& key) {
@@ -93,7 +104,7 @@ std::vector<SweepTask> read_tasks(const TomlTable& file, const std::string& fold
   for (const TomlTable& table : file.tables("tasks")) {
     SweepTask task;
     task.where = table.where("names");
-    task.prompts.shots = integer_at_least(table, "shots", 0, 0);
+    task.prompts.shots = integer_in(table, "shots", 0, 0);
     if (table.has("examples")) {
       try {
         task.prompts.sampling = parse_sampling(table.string("examples"));
@@ -103,8 +114,8 @@ std::vector<SweepTask> read_tasks(const TomlTable& file, const std::string& fold
       }
     }
     task.prompts.seed = table.integer_or("seed", 0);
-    if (table.has("limit")) task.prompts.limit = integer_at_least(table, "limit", 1, 1);
-    task.max_length = integer_at_least(table, "max_length", 2048, 1);
+    if (table.has("limit")) task.prompts.limit = integer_in(table, "limit", 1, 1);
+    task.max_length = integer_in(table, "max_length", 2048, 1);
     for (const std::string& name : texts(table, "names")) {
       if (!seen.insert({name, task.prompts.shots}).second) {
         throw InputError(task.where + ": names: " + quote(name) + " with " +
@@ -126,7 +137,7 @@ std::int64_t count_in(const TomlItem& item, const std::string& key) {
     throw InputError(item.where + ": " + key + ": expected integers of at least 1, got " +
                      (item.table ? "a table" : quote(item.text)));
   }
-  return value;
+  return checked(value, item.where, key, 1, kMostCount);
 }
 
 std::optional<SweepPerplexity> read_perplexity(const TomlTable& file, const std::string& folder) {
@@ -143,8 +154,8 @@ std::optional<SweepPerplexity> read_perplexity(const TomlTable& file, const std:
     }
     known.push_back(context);
   }
-  perplexity.score = integer_at_least(table, "score", 64, 1);
-  perplexity.windows = integer_at_least(table, "windows", 64, 1);
+  perplexity.score = integer_in(table, "score", 64, 1);
+  perplexity.windows = integer_in(table, "windows", 64, 1, kMostWindows);
   table.refuse_other_keys();
   return perplexity;
 }
@@ -192,7 +203,7 @@ SweepConfig read_sweep_config(const std::string& path) {
   const std::string text = read_file(path);
   const TomlTable file = TomlTable::parse(text, path);
   SweepConfig config;
-  config.file = fs::path(path).filename().string();
+  config.file = file_name(path);
   config.folder = fs::absolute(fs::path(path)).parent_path().lexically_normal().string();
   config.sha256 = sha256(text);
   config.title = file.string("title");

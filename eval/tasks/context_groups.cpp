@@ -54,11 +54,6 @@ std::vector<ContextGroup> group_by_context(
   return groups;
 }
 
-FlopCount group_flops(const ModelShape& model, const ContextGroup& group, std::int64_t length,
-                      const PruningPlan& plan) {
-  return flops_of(model, length, extensions(group), plan);
-}
-
 FlopCount groups_flops(const ModelShape& model, const std::vector<ContextGroup>& groups,
                        const std::vector<std::int64_t>& lengths, const PruningPlan& plan) {
   std::map<std::pair<std::int64_t, Multiplicity>, FlopCount> known;

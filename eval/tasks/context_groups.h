@@ -32,12 +32,8 @@ struct ContextGroup {
 std::vector<ContextGroup> group_by_context(
     const std::vector<std::vector<EncodedRequest>>& requests);
 
-// Of the context's newest `length` tokens under the plan and all continuations, each from a copy of
-// the state after it.
-FlopCount group_flops(const ModelShape& model, const ContextGroup& group, std::int64_t length,
-                      const PruningPlan& plan);
-
-// lengths[i]: tokens of group i's context that are read.
+// Of contexts under the plan and all continuations, each from a copy of the state after its
+// context. lengths[i]: the newest tokens of group i's context that are read.
 FlopCount groups_flops(const ModelShape& model, const std::vector<ContextGroup>& groups,
                        const std::vector<std::int64_t>& lengths, const PruningPlan& plan);
 

@@ -88,6 +88,10 @@ Document parse_document(std::string_view json, const std::string& where) {
   Document document{where, {}};
   try {
     require_utf8(json);
+    // The parser takes it for the end.
+    if (const std::size_t nul = json.find('\0'); nul != std::string_view::npos) {
+      throw InputError("invalid JSON at byte " + std::to_string(nul + 1) + " of the line");
+    }
     const Json value = Json::parse(json.begin(), json.end());
     if (!value.is_object()) {
       throw InputError(std::string("expected a JSON object, got ") + value.type_name());

@@ -40,13 +40,17 @@ Found find_source(const std::vector<DocumentSource>& sources, const std::string&
                    ", found none");
 }
 
-// Lines without their line ends; the last one may lack its own.
+// Lines without their line ends and without blank lines at the end; the last one may lack its own
+// line end.
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) {
     if (line.ends_with('\r')) line.pop_back();
     lines.push_back(std::move(line));
+  }
+  while (!lines.empty() && lines.back().find_first_not_of(" \t") == std::string::npos) {
+    lines.pop_back();
   }
   return lines;
 }

@@ -4,19 +4,9 @@
 #include <utility>
 
 #include "csrc/input_error.h"
+#include "csrc/model/splitmix64.h"
 
 namespace simba::eval {
-namespace {
-
-// splitmix64 (Steele, Lea and Flood 2014).
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
 
 Sampling parse_sampling(const std::string& text) {
   if (text == "first_n") return Sampling::kFirstN;
@@ -47,10 +37,10 @@ FewShot::FewShot(const TaskConfig& task, const DocumentFile& pool, std::int64_t 
 std::string FewShot::prefix(const Example& question, std::size_t number) const {
   if (shots_ == 0) return "";
   std::vector<std::pair<std::uint64_t, std::size_t>> order;
-  const std::uint64_t key = mix(mix(seed_) ^ number);
+  const std::uint64_t key = splitmix64(splitmix64(seed_) ^ number);
   for (std::size_t i = 0; i < pool_.size(); ++i) {
     if (pool_[i].where == question.where) continue;
-    order.emplace_back(sampling_ == Sampling::kFirstN ? i : mix(key ^ mix(i)), i);
+    order.emplace_back(sampling_ == Sampling::kFirstN ? i : splitmix64(key ^ splitmix64(i)), i);
   }
   if (order.size() < shots_) {
     throw InputError("--shots: expected at most " + std::to_string(order.size()) +

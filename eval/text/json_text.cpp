@@ -14,10 +14,15 @@ bool on_one_line(const Json& value) {
                                          [](const Json& item) { return item.is_primitive(); });
 }
 
+// A path need not be UTF-8, and is no reason to lose what was computed.
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string flat(const Json& value) {
-  if (!value.is_array()) return value.dump();
+  if (!value.is_array()) return dump(value);
   std::string text;
-  for (const Json& item : value) text += (text.empty() ? "" : ", ") + item.dump();
+  for (const Json& item : value) text += (text.empty() ? "" : ", ") + dump(item);
   return "[" + text + "]";
 }
 
@@ -34,7 +39,7 @@ void append(const Json& value, const std::string& indent, std::string& text) {
     if (!first) text += ",\n";
     first = false;
     text += inner;
-    if (object) text += Json(key).dump() + ": ";
+    if (object) text += dump(Json(key)) + ": ";
     append(item, inner, text);
   }
   text += "\n" + indent + (object ? "}" : "]");

@@ -5,14 +5,18 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/softplus.h>
 
+#include "csrc/model/by_rows.h"
 #include "csrc/model/criteria/criteria.h"
 
 namespace simba {
 namespace {
 
 at::Tensor discretised_delta(const SsmInputs& inputs) {
+  const at::Tensor delta =
+      at::add(inputs.delta.to(inputs.delta_bias.scalar_type()), inputs.delta_bias);
   // at::softplus turns linear above its threshold; 20 is where float32 cannot tell the difference.
-  return at::softplus(at::add(inputs.delta.to(inputs.delta_bias.scalar_type()), inputs.delta_bias));
+  by_rows(delta.squeeze(0), [](at::Tensor part) { at::softplus_out(part, part); });
+  return delta;
 }
 
 class DeltaNorm final : public Criterion {

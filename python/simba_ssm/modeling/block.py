@@ -90,11 +90,20 @@ class SimbaBlock(nn.Module):
         )  # fmt: skip
 
     def emit(
-        self, y: Tensor, ssm: SsmInputs, residual: Tensor, rows: Tensor | None, packing: Packing
+        self,
+        y: Tensor,
+        ssm: SsmInputs,
+        residual: Tensor,
+        rows: Tensor | None,
+        packing: Packing,
+        gated: bool,
     ) -> Tokens:
-        """Gate and out_proj of the rows that go on alone; the others' outputs are never read."""
-        gated = y if rows is None else ops.gate(y, ssm.z, rows)
-        return Tokens(self.mixer.out_proj(gated), residual, rows, packing)
+        """Gate (where the scan has not) and out_proj of the rows that go on alone; the others' outputs
+        are never read.
+        """
+        if not gated:
+            y = ops.gate(y, ssm.z, rows)
+        return Tokens(self.mixer.out_proj(y), residual, rows, packing)
 
 
 def make_norm(config: SimbaConfig) -> nn.Module:

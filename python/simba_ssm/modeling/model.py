@@ -267,8 +267,10 @@ class SimbaForCausalLM(nn.Module):
                 rows, packing = None, ssm.packing
             else:
                 rows, packing = self._select(ssm, number, keep[number], kept)
-            y, last_state = layer.scan(ssm, state.ssm, gated=rows is None)
-            tokens = layer.emit(y, ssm, residual, rows, packing)
+            # By the plan: a short context's rounding must not depend on what is dropped beside it.
+            gated = keep is None
+            y, last_state = layer.scan(ssm, state.ssm, gated)
+            tokens = layer.emit(y, ssm, residual, rows, packing, gated)
             after.append(LayerState(last_state, conv))
         return tokens, after
 

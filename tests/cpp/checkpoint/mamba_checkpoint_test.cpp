@@ -43,7 +43,7 @@ TEST(LoadMamba, ChecksTheConfigAgainstTheTensors) {
   folder.write("config.json", tiny_config_json("\"rms_norm\":false,"));
   EXPECT_TRUE(refuses("'backbone.layers.0.norm.bias': missing, expected shape [6]",
                       [&] { load(folder.path()); }));
-  folder.write("config.json", R"({"d_model":6,"n_layer":2000000000,"vocab_size":10,)"
+  folder.write("config.json", R"({"d_model":6,"n_layer":100000,"vocab_size":10,)"
                               R"("ssm_cfg":{"d_state":5,"d_conv":3,"expand":1.5,"dt_rank":2}})");
   EXPECT_TRUE(refuses("'backbone.layers.2.norm.weight': missing", [&] { load(folder.path()); }));
   folder.write("config.json", R"({"d_model":6,"n_layer":2,"vocab_size":17,)"

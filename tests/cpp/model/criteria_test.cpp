@@ -1,6 +1,9 @@
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -89,6 +92,21 @@ TEST(Criteria, DeltaRanksByMeanAndDeltaNormByNorm) {
   inputs.delta.select(1, 3).fill_(-9);
   EXPECT_EQ(selected("delta_norm", inputs, {2}), (Indices{0, 3}));
   EXPECT_EQ(selected("delta", inputs, {2}), (Indices{1, 3}));
+}
+
+TEST(Criteria, DeltaDoesNotDependOnThreads) {
+  SsmInputs inputs = inputs_of({301}, 77);
+  inputs.delta = at::randn({1, 301, 77}, at::detail::createCPUGenerator(1));
+  const int threads_before = at::get_num_threads();
+  for (const char* name : {"delta", "delta_norm"}) {
+    std::vector<at::Tensor> scores;
+    for (const int threads : {1, 3, 5}) {
+      at::set_num_threads(threads);
+      scores.push_back(make_criterion(name, {})->select(inputs, {100}, 0, {0}).scores);
+    }
+    at::set_num_threads(threads_before);
+    EXPECT_TRUE(scores[0].equal(scores[1]) && scores[0].equal(scores[2])) << name;
+  }
 }
 
 TEST(Criteria, InfluenceOfEqualInputsFallsWithAge) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "csrc/input_error.h"
+#include "tests/cpp/refusal.h"
 
 namespace simba {
 namespace {
@@ -67,6 +68,14 @@ TEST(Schedule, OneLayerKeepsAll) {
   EXPECT_EQ(Schedule::parse("linear").tokens_per_layer(7, 1, Retention::parse("0.1")), (Counts{7}));
   EXPECT_EQ(Schedule::parse("constant").tokens_per_layer(7, 1, Retention::parse("0.1")),
             (Counts{7}));
+}
+
+TEST(Schedule, NoLayersAreRefused) {
+  for (const char* text : {"linear", "constant", "steps:1=0.5"}) {
+    EXPECT_TRUE(test::refuses("n_layer: expected 1 or more, got 0", [&] {
+      Schedule::parse(text).tokens_per_layer(7, 0, Retention::parse("0.1"));
+    }));
+  }
 }
 
 TEST(Schedule, ConstantAndSteps) {

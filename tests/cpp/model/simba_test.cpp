@@ -112,6 +112,17 @@ TEST(Simba, BatchOfNEqualsNBatchesOfOne) {
   }
 }
 
+// Alone, the short context loses no token in the first layers.
+TEST(Simba, AShortContextIsTheSameBesideOneThatIsPruned) {
+  Simba model = random_model(small_config(), at::kBFloat16);
+  const PruningPlan plan = pruned("influence");
+  PackedTokens both;
+  both.append(random_ids(3, 40, 1));
+  both.append(random_ids(64, 40, 2));
+  const Prefill single = model.prefill(one_sequence(random_ids(3, 40, 1)), plan);
+  EXPECT_TRUE(single.last_logits[0].equal(model.prefill(both, plan).last_logits[0]));
+}
+
 TEST(Simba, TokensAreDroppedAsTheScheduleSays) {
   Simba model = random_model(small_config(), at::kFloat);
   const PruningPlan plan = pruned("influence");

@@ -184,6 +184,14 @@ def test_a_finished_run_is_left_as_it_is(simba_eval, command, whole, expected, t
     assert (out / "results.json").read_bytes() == expected
 
 
+def test_a_folder_whose_name_is_not_utf8(simba_eval, command, expected, tmp_path):
+    out = tmp_path / os.fsdecode(b"caf\xe9")
+    done = simba_eval(*command, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert (out / "results.json").read_bytes() == expected
+    assert "caf\ufffd" in json.loads((out / "run.json").read_text())["command_line"]
+
+
 def test_a_damaged_journal_is_refused_by_line(simba_eval, command, unfinished):
     journal = unfinished / "journal.jsonl"
     lines = journal.read_text().splitlines(keepends=True)

@@ -40,6 +40,22 @@ def test_the_version(simba_eval):
     assert done.stdout.startswith("simba-eval ") and "(torch " in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["tokenize", "--tokenizer", str(DEMO)]], ids=["version", "tokenize"])
+def test_output_that_cannot_be_written(program, arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [program, *arguments], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "simba-eval: error: standard output cannot be written\n")
+
+
+@pytest.mark.parametrize("command", ["perplexity", "tasks", "sweep"])
+def test_what_the_help_says_of_batches_and_threads(simba_eval, command):
+    text = " ".join(simba_eval(command, "--help").stdout.split())
+    assert "changes no result on a CPU in float32, float64 and bfloat16" in text
+    assert "shared among the processes of a host" in text
+
+
 def test_a_library_that_is_missing_is_named(program, tmp_path):
     alone = tmp_path / "bin/simba-eval"
     alone.parent.mkdir()

@@ -98,6 +98,16 @@ def test_a_finished_run_resumes_to_itself(simba_eval, small_tasks, tmp_path):
     assert other.returncode == 2 and "limit" in other.stderr
 
 
+def test_another_cpu_does_not_go_on(simba_eval, small_tasks, tmp_path, monkeypatch):
+    arguments = [*small_tasks, "--retention", "0.5", "--out", tmp_path / "o"]
+    assert simba_eval(*arguments).returncode == 0
+    settings = json.loads((tmp_path / "o/journal.jsonl").read_text().splitlines()[0])["settings"]
+    assert [row["method"] for row in settings["rows"]] == ["dense", "influence(decay=no_bias,reduction=max) linear r=0.5"]
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    other = simba_eval(*arguments, "--resume")
+    assert other.returncode == 2 and "computed_by.cpu_capability: " in other.stderr, other
+
+
 def test_a_budget_is_met(simba_eval, small_tasks, tmp_path):
     done = simba_eval(*small_tasks, "--budget", "0.85,0.9", "--criterion", "influence,recent", "--out", tmp_path / "o")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ REPLACED = [
     # option, value, part of the message
     ("--score", "0", "--score: expected an integer of at least 1, got 0"),
     ("--score", "many", "--score"),
+    ("--score", "9223372036854775807", "--score: expected an integer of at most 1099511627776, got 9223372036854775807"),
     ("--context", "64,64", "--context: 64 is given twice"),
     ("--context", "0", "--context: expected integers of at least 1, got '0'"),
     ("--context", "100000000", "is longer than every book"),
@@ -39,10 +41,13 @@ ADDED = [
     (["--seed", "x"], "--seed"),
     (["--batch", "0"], "--batch: expected an integer of at least 1, got 0"),
     (["--threads", "0"], "--threads"),
+    (["--threads", "2147483648"], "--threads: "),
+    (["--threads", "4294967297"], "--threads: "),
     (["--windows-per-book", "3"], "--windows"),
     (["--tokenizer", "/no/such/tokenizer"], "/no/such/tokenizer"),
     (["--out", "/proc/simba"], "--out /proc/simba"),
     (["--out", "/dev/null"], "--out /dev/null"),
+    (["--out", ""], "--out: expected a folder, got an empty value"),
     (["--no-such-flag"], "--no-such-flag"),
     (["--context"], "--context"),
 ]
@@ -114,6 +119,20 @@ def test_data_that_cannot_be_read(simba_eval, small_run, tmp_path):
     expect_refusal(simba_eval(*small_run), "a.txt: expected text, got an empty file")
     (tmp_path / "a.txt").write_bytes(b"fine \xff not fine")
     expect_refusal(simba_eval(*small_run), "a.txt")
+
+
+def test_a_book_whose_name_results_cannot_hold(simba_eval, small_run, story_file, tmp_path):
+    book = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    shutil.copyfile(story_file, book)
+    small_run[small_run.index("--data") + 1] = book
+    expect_refusal(simba_eval(*small_run), "expected a name in UTF-8, got 'caf\\xe9.txt'")
+
+
+def test_a_model_whose_name_results_cannot_hold(simba_eval, small_tasks, tmp_path):
+    model = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(DEMO, model)
+    small_tasks[small_tasks.index("--model") + 1] = model
+    expect_refusal(simba_eval(*small_tasks), "expected a name in UTF-8, got 'caf\\xe9'")
 
 
 @pytest.mark.parametrize(

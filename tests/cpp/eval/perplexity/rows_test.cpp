@@ -1,6 +1,7 @@
 #include "eval/perplexity/rows.h"
 
 #include <cmath>
+#include <utility>
 
 #include "tests/cpp/eval/fake_model.h"
 #include "tests/cpp/refusal.h"
@@ -52,6 +53,24 @@ TEST(Rows, MatchedFlopsOfTheWholeRun) {
   }
   // Tokens per layer 1000, 834, 667, 500: 3001 in all, a quarter of it dense.
   EXPECT_EQ(rows[3].length, 750);
+}
+
+TEST(Rows, ATruncatedRowHasTheScheduleOfAllThatItMatches) {
+  const auto merge = [](std::vector<Row>& rows, const std::string& schedule) {
+    Row row;
+    row.method.schedule = schedule;
+    row.matches = {{schedule, 1.0}};
+    merge_truncated(rows, std::move(row), [](const Row&, const Row&) { return true; });
+  };
+  std::vector<Row> rows;
+  merge(rows, "linear");
+  merge(rows, "linear");
+  EXPECT_EQ(rows.front().method.schedule, "linear");
+  merge(rows, "constant");
+  EXPECT_FALSE(rows.front().method.schedule);
+  merge(rows, "linear");
+  EXPECT_FALSE(rows.front().method.schedule);
+  EXPECT_EQ(rows.size(), 1u);
 }
 
 TEST(Rows, AnUnreachableBudgetNamesTheRow) {

@@ -1,12 +1,31 @@
 #include "eval/run/journal.h"
 
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "eval/text/read_file.h"
 #include "tests/cpp/refusal.h"
 #include "tests/cpp/temporary_folder.h"
+
+namespace {
+
+int flock_error = 0;  // what flock fails with, where it is not 0
+
+}  // namespace
+
+// In the place of the C library's: file systems without locks are rare.
+extern "C" int flock(int file, int operation) noexcept {
+  if (flock_error == 0) return static_cast<int>(::syscall(SYS_flock, file, operation));
+  errno = flock_error;
+  return -1;
+}
 
 namespace simba::eval {
 namespace {
@@ -152,6 +171,20 @@ TEST(Journal, KeepsOtherRunsOut) {
                       [&] { const Journal second(by_force, settings(), kUnits); }));
 }
 
+TEST(Journal, AFolderThatCannotBeLockedIsNoOtherRun) {
+  const TemporaryFolder folder;
+  const OutputFolder out(folder.path(), true);
+  std::string message;
+  flock_error = ENOLCK;
+  try {
+    const Journal journal(out, settings(), kUnits);
+  } catch (const std::runtime_error& error) {
+    message = error.what();
+  }
+  flock_error = 0;
+  EXPECT_EQ(message, out.journal_path() + ": cannot be locked: No locks available");
+}
+
 TEST(Journal, WithoutARecordNothingIsLeft) {
   const TemporaryFolder folder;
   {
@@ -170,6 +203,17 @@ TEST(Journal, ForceBeginsAnew) {
   EXPECT_TRUE(journal.records().empty());
   journal.append(1, record(1));
   EXPECT_EQ(lines_of(read_file(journal.path())), 2u);
+}
+
+TEST(Journal, ForceTakesTheOldResultsAway) {
+  const TemporaryFolder folder;
+  folder.write("results.json", "old");
+  folder.write("run.json", "old");
+  const OutputFolder out(folder.path(), true);
+  EXPECT_TRUE(fs::exists(out.path("results.json")));
+  const Journal journal(out, settings(), kUnits);
+  EXPECT_FALSE(fs::exists(out.path("results.json")));
+  EXPECT_FALSE(fs::exists(out.path("run.json")));
 }
 
 }  // namespace

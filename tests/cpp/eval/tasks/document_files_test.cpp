@@ -65,6 +65,21 @@ TEST(DocumentFiles, NamesTheWrongLine) {
   EXPECT_TRUE(refuses("x.jsonl: expected JSON lines, got an empty file", read));
 }
 
+TEST(DocumentFiles, BlankLinesAtTheEndAreNoDocuments) {
+  const TemporaryFolder folder;
+  folder.write("x.jsonl", "{\"a\": 1}\n{\"a\": 2}\n\n \r\n");
+  folder.write("x.lst", "0\n1\n\n");
+  const auto read = read_documents({source({"x.jsonl"}, "x.lst")}, folder.path(), "t");
+  EXPECT_EQ(read.documents.size(), 2u);
+}
+
+TEST(DocumentFiles, ANulEndsNoLine) {
+  const TemporaryFolder folder;
+  folder.write("x.jsonl", std::string("{\"a\": 1}\0 rest\n", 15));
+  EXPECT_TRUE(refuses("x.jsonl:1: invalid JSON at byte 9 of the line",
+                      [&] { read_documents({source({"x.jsonl"})}, folder.path(), "t"); }));
+}
+
 TEST(DocumentFiles, KeepsSomeDocuments) {
   const TemporaryFolder folder;
   folder.write("x.jsonl", "{\"s\": \"in\"}\n{\"s\": \"out\"}\n{\"s\": \"in\"}\n");

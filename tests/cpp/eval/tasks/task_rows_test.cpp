@@ -20,7 +20,7 @@ TEST(TaskRows, FlopsOfGroupsByHand) {
   // A context of 10 tokens in 4 layers, continuations of 1, 3 and 3 tokens.
   const ContextGroup group{std::vector<std::int64_t>(10, 2),
                            {{0, 0, {1}}, {0, 1, {1, 2, 3}}, {0, 2, {4, 5, 6}}}};
-  const FlopCount flops = group_flops(model, group, 10, PruningPlan::dense());
+  const FlopCount flops = groups_flops(model, {group}, {10}, PruningPlan::dense());
   EXPECT_EQ(flops.prefill, 4 * 10 * 100);
   EXPECT_EQ(flops.continuation, 10 * 4);
   EXPECT_EQ(flops.head, 1 + 4);
