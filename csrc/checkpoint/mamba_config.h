@@ -18,9 +18,9 @@ struct CheckpointConfig {
 
 // Reads the keys of the state-spaces package (d_model, n_layer, ssm_cfg, ...), or those of Hugging
 // Face's MambaConfig (model_type "mamba": hidden_size, num_hidden_layers, ...); a key left out has
-// the default it has there, but for d_model, n_layer and vocab_size, which must be there. Throws InputError naming the key, what was expected and what came; also
-// on what is no Mamba-1 language model: Mamba-2, attention or MLP layers, another activation,
-// another model_type.
+// the default it has there, but for d_model, n_layer and vocab_size, which must be there. Throws
+// InputError naming the key, what was expected and what came; also on what is no Mamba-1 language
+// model: Mamba-2, attention or MLP layers, another activation, another model_type.
 CheckpointConfig read_mamba_config(const std::string& path);
 
 }  // namespace simba
