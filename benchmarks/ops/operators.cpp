@@ -9,6 +9,8 @@
 #include <functional>
 #include <string>
 
+#include "csrc/model/packed_layout.h"
+
 namespace simba {
 namespace {
 
@@ -29,10 +31,11 @@ struct Layer {
     norm_weight = at::randn({kModel}, data), conv_weight = at::randn({kChannels, kWidth}, data);
     conv_bias = at::randn({kChannels}, data), scores = at::randn({1, length});
     state = at::randn({1, kChannels, kStates});
+    cu_seqlens = make_cu_seqlens({length}, at::kCPU);
   }
 
   at::Tensor x, z, u, delta, A, B, C, D, delta_bias, hidden, residual, norm_weight, conv_weight,
-      conv_bias, scores, state;
+      conv_bias, scores, state, cu_seqlens;
 };
 
 std::int64_t bytes(std::initializer_list<at::Tensor> tensors) {
@@ -96,8 +99,9 @@ void add_all() {
                [](const Layer& l) {
                  return bytes({l.u, l.z, l.u});
                }});
-  add("select_tokens", {[](Layer& l) { ops::select_tokens(l.scores, l.scores.size(1) / 10); },
-                        [](const Layer& l) { return bytes({l.scores}); }});
+  add("select_tokens",
+      {[](Layer& l) { ops::select_tokens_packed(l.scores, {l.scores.size(1) / 10}, l.cu_seqlens); },
+       [](const Layer& l) { return bytes({l.scores}); }});
   add("selective_state_update",
       {[](Layer& l) {
          const auto last = [](const at::Tensor& tensor) { return tensor.select(1, 0); };
