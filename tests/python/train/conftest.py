@@ -12,7 +12,7 @@ from checkpoints import story
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tiny import PIECES  # noqa: E402
+from tiny import PIECES, tiny_run  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +50,8 @@ def tokenizer_file(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.model"
     make_tokenizer(read_documents(text_files(texts), "text"), PIECES, 10**6, 0, file)
     return file
+
+
+@pytest.fixture
+def config(texts: Path, tokenizer_file: Path, tmp_path: Path) -> Path:
+    return tiny_run(tmp_path, texts, tokenizer_file)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from checkpoints import ROOT
 
 PIECES = 384
@@ -87,3 +88,11 @@ def metrics(out: Path) -> list[dict[str, Any]]:
 
 def losses(out: Path) -> list[tuple[int, float]]:
     return [(line["step"], line["loss"]) for line in metrics(out) if "loss" in line]
+
+
+def error_of(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr that says what is wrong."""
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("simba_ssm.train: ")
+    assert not any("Traceback" in line for line in lines)
+    return lines[-1].removeprefix("simba_ssm.train: ")
