@@ -9,7 +9,8 @@
 
 namespace simba::kernels {
 
-template <typename T, typename Shape>
+// kGated: with z.
+template <typename T, typename Shape, bool kGated>
 __global__ void __launch_bounds__(Shape::kThreads, 1)
     selective_scan_lone_kernel(const __grid_constant__ SelectiveScanParams<T> params) {
 #if __CUDA_ARCH__ >= 900
@@ -32,15 +33,15 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 
   const int warp = threadIdx.x / kWarpSize;
   if (warp < Shape::kScanWarps) {
-    LoneStates<T, Shape>(params, shared, warp, sequence, first_channel).run(tiles);
+    LoneStates<T, Shape, kGated>(params, shared, warp, sequence, first_channel).run(tiles);
     return;
   }
   if (Shape::kUneven && warp % 4 < 2) return;
   const int element_warp =
       Shape::kUneven ? (warp - Shape::kScanWarps) / 4 * 2 + warp % 2 : warp - Shape::kScanWarps;
   const int thread = element_warp * kWarpSize + threadIdx.x % kWarpSize;
-  LoneElements<T, Shape>(params, shared, thread, params.sequences.batch(sequence), begin, length,
-                         first_channel)
+  LoneElements<T, Shape, kGated>(params, shared, thread, params.sequences.batch(sequence), begin,
+                                 length, first_channel)
       .run(tiles);
 #endif
 }

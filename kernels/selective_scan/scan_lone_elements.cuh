@@ -1,6 +1,5 @@
 // The element warps of scan_lone.cuh: they copy tiles ahead of time, prepare
-// dt = softplus(delta + bias), dt u and B and C as float, and store what the scan warps left in the
-// place of z.
+// dt = softplus(delta + bias), dt u and B and C as float, and store the out of the scan warps.
 #pragma once
 
 #include "kernels/cuda/async_copy.cuh"
@@ -10,7 +9,7 @@
 
 namespace simba::kernels {
 
-template <typename T, typename Shape>
+template <typename T, typename Shape, bool kGated>
 class LoneElements {
  public:
   // thread: of the element warps.
@@ -27,7 +26,7 @@ class LoneElements {
       left_[i] = item < kItems && channel < params.channels ? length - step : 0;
       delta_[i] = params.delta.row(batch, begin + step) + channel;
       u_[i] = params.u.row(batch, begin + step) + channel;
-      z_[i] = params.z.row(batch, begin + step) + channel;
+      if constexpr (kGated) z_[i] = params.z.row(batch, begin + step) + channel;
       out_[i] = params.out.row(batch, begin + step) + channel;
     }
     const bool of_b = thread < Shape::kElementThreads / 2;
@@ -116,10 +115,10 @@ class LoneElements {
       const bool exists = begin < left_[i];
       async_copy_16(&to.delta[0][0] + item_[i], delta_[i], exists);
       async_copy_16(&to.u[0][0] + item_[i], u_[i], exists);
-      async_copy_16(&to.z[0][0] + item_[i], z_[i], exists);
+      if constexpr (kGated) async_copy_16(&to.out[0][0] + item_[i], z_[i], exists);
       delta_[i] += Shape::kTile * params_.delta.row_stride;
       u_[i] += Shape::kTile * params_.u.row_stride;
-      z_[i] += Shape::kTile * params_.z.row_stride;
+      if constexpr (kGated) z_[i] += Shape::kTile * params_.z.row_stride;
     }
 #pragma unroll
     for (int i = 0; i < kThreadStateItems; ++i) {
@@ -135,7 +134,7 @@ class LoneElements {
 #pragma unroll
     for (int i = 0; i < kThreadItems; ++i) {
       if (tile * Shape::kTile < left_[i]) {
-        store_packet(load_packet<Shape::kWide>(&from.z[0][0] + item_[i]), out_[i]);
+        store_packet(load_packet<Shape::kWide>(&from.out[0][0] + item_[i]), out_[i]);
       }
       out_[i] += Shape::kTile * params_.out.row_stride;
     }

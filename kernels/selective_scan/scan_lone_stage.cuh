@@ -8,15 +8,17 @@
 
 namespace simba::kernels {
 
-// kScanWarps: 4 channels each. kTile: steps that are handed over at a time.
-template <typename T, int kScanWarps_, int kTile_>
+// kChannelLanes: of a scan warp, lanes that share a channel's states. kTile: steps that are handed
+// over at a time.
+template <typename T, int kChannels_, int kChannelLanes_, int kTile_>
 struct LoneShape {
-  static constexpr int kScanWarps = kScanWarps_;
+  static constexpr int kChannels = kChannels_;
+  static constexpr int kChannelLanes = kChannelLanes_;
   static constexpr int kTile = kTile_;
   static constexpr int kStates = 16;
-  static constexpr int kChannelLanes = 8;
+  static constexpr int kLaneStates = kStates / kChannelLanes;
   static constexpr int kWarpChannels = kWarpSize / kChannelLanes;
-  static constexpr int kChannels = kScanWarps * kWarpChannels;
+  static constexpr int kScanWarps = kChannels / kWarpChannels;
   static constexpr int kElementWarps = 4;
   static constexpr int kElementThreads = kElementWarps * kWarpSize;
   // Warp w runs on scheduler w % 4. Where the scan warps leave two schedulers with one warp less,
@@ -43,7 +45,7 @@ template <typename T, typename Shape>
 struct LoneInputs {
   T delta[Shape::kTile][Shape::kInputRow];
   T u[Shape::kTile][Shape::kInputRow];
-  T z[Shape::kTile][Shape::kInputRow];        // then out
+  T out[Shape::kTile][Shape::kInputRow];      // z before, if there is one
   T states[2][Shape::kTile][Shape::kStates];  // B, then C
 };
 

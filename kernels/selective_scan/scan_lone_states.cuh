@@ -1,5 +1,5 @@
 // The scan warps of scan_lone.cuh: h_t = exp2(dt_t A log2(e)) h_{t-1} + dt_t u_t B_t,
-// y_t = C_t . h_t, and out = (y + D u) silu(z) in the place of z.
+// y_t = C_t . h_t, and out = (y + D u) silu(z) in the place of z, or y + D u without z.
 #pragma once
 
 #include "kernels/cuda/fast_math.cuh"
@@ -9,7 +9,7 @@
 
 namespace simba::kernels {
 
-template <typename T, typename Shape>
+template <typename T, typename Shape, bool kGated>
 class LoneStates {
  public:
   __device__ LoneStates(const SelectiveScanParams<T>& params, LoneShared<T, Shape>& shared,
@@ -22,7 +22,7 @@ class LoneStates {
     first_h_ = (sequence * params.channels + channel) * Shape::kStates + state_;
     skip_ = exists_ && params.D ? params.D[channel] : 0;
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < Shape::kLaneStates; ++i) {
       const int n = i * Shape::kChannelLanes;
       decay_[i] = exists_ ? params.A[channel * Shape::kStates + state_ + n] * kLog2E<float> : 0;
       h_[i] = exists_ && params.initial_state ? params.initial_state[first_h_ + n] : 0;
@@ -63,31 +63,34 @@ class LoneStates {
       finish(inputs, kBlocks - 2, step, y, out);
 #pragma unroll
       for (int block = 0; block < kBlocks; ++block) {
-        inputs.z[block * kSums + step][block_channel_] = out[block];
+        inputs.out[block * kSums + step][block_channel_] = out[block];
       }
       quad = Quad(shared_.stages[(tile + 1) % Shape::kStages], *this, kSums);
       shared_.scanned[tile % Shape::kStages].arrive_warp();
     }
     if (exists_) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) params_.last_state[first_h_ + i * Shape::kChannelLanes] = h_[i];
+      for (int i = 0; i < Shape::kLaneStates; ++i) {
+        params_.last_state[first_h_ + i * Shape::kChannelLanes] = h_[i];
+      }
     }
   }
 
  private:
   using Lane = ScanLane<Shape>;
-  static constexpr int kSums = 8;  // steps of a block, whose y are summed over a channel's lanes
+  // Steps of a block, whose y are summed over a channel's lanes: one is left to each.
+  static constexpr int kSums = Shape::kChannelLanes;
   static constexpr int kBlocks = Shape::kTile / kSums;
 
   // What four steps from `first` on take from a tile.
   struct Quad {
-    float delta[4], delta_u[4], B[2][4], C[2][4];
+    float delta[4], delta_u[4], B[Shape::kLaneStates][4], C[Shape::kLaneStates][4];
 
     __device__ Quad(const LoneStage<Shape>& stage, const LoneStates& lane, int first) {
       load_four(&stage.delta[lane.block_channel_][first], delta);
       load_four(&stage.delta_u[lane.block_channel_][first], delta_u);
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
+      for (int i = 0; i < Shape::kLaneStates; ++i) {
         load_four(&stage.states[0][lane.state_ + i * Shape::kChannelLanes][first], B[i]);
         load_four(&stage.states[1][lane.state_ + i * Shape::kChannelLanes][first], C[i]);
       }
@@ -110,10 +113,12 @@ class LoneStates {
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
+      for (int i = 0; i < Shape::kLaneStates; ++i) {
         h_[i] = fmaf(fast_exp2(quad.delta[k] * decay_[i]), h_[i], quad.delta_u[k] * quad.B[i][k]);
       }
-      y[k] = fmaf(quad.C[1][k], h_[1], quad.C[0][k] * h_[0]);
+      y[k] = quad.C[0][k] * h_[0];
+#pragma unroll
+      for (int i = 1; i < Shape::kLaneStates; ++i) y[k] = fmaf(quad.C[i][k], h_[i], y[k]);
     }
   }
 
@@ -125,9 +130,9 @@ class LoneStates {
     for (int i = 0; i < 2; ++i) {
       const int place = (block + i) * kSums + step;
       out[i] = fmaf(skip_, to_accumulate(inputs.u[place][block_channel_]), y[i]);
-      z[i] = to_accumulate(inputs.z[place][block_channel_]);
+      if constexpr (kGated) z[i] = to_accumulate(inputs.out[place][block_channel_]);
     }
-    multiply_by_silu<T>(out, z);
+    if constexpr (kGated) multiply_by_silu<T>(out, z);
 #pragma unroll
     for (int i = 0; i < 2; ++i) result[block + i] = round_to<T>(out[i]);
   }
@@ -138,7 +143,7 @@ class LoneStates {
   bool exists_;
   std::int64_t first_h_;
   float skip_;
-  float decay_[2], h_[2];
+  float decay_[Shape::kLaneStates], h_[Shape::kLaneStates];
 };
 
 }  // namespace simba::kernels

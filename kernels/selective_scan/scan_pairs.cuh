@@ -37,7 +37,7 @@ template <typename T, typename Shape>
 struct PairStage {
   T delta[Shape::kTile][Shape::kRow];
   T u[Shape::kTile][Shape::kRow];
-  T z[Shape::kTile][Shape::kRow];  // then out
+  T out[Shape::kTile][Shape::kRow];  // z before, if there is one
 };
 
 template <typename T, typename Shape>
@@ -48,9 +48,9 @@ struct alignas(16) PairShared {
 };
 
 // A block's copies of the tiles to come: delta, u and z asynchronously as they are, B and C through
-// registers to float. Beyond the sequence's end and the channels all are 0. And of what the lanes
-// leave in their place: each thread stores what it copied itself.
-template <typename T, typename Shape>
+// registers to float. Beyond the sequence's end and the channels all are 0. And of the lanes' out:
+// each thread stores what lies where it copies to.
+template <typename T, typename Shape, bool kGated>
 class PairCopies {
  public:
   __device__ PairCopies(const SelectiveScanParams<T>& params, std::int64_t batch,
@@ -62,7 +62,7 @@ class PairCopies {
     left_ = channel < params.channels ? length - step_ : 0;
     delta_ = params.delta.row(batch, begin + step_) + channel;
     u_ = params.u.row(batch, begin + step_) + channel;
-    z_ = params.z.row(batch, begin + step_) + channel;
+    if constexpr (kGated) z_ = params.z.row(batch, begin + step_) + channel;
     out_ = params.out.row(batch, begin + step_) + channel;
     to_store_ = left_;
 
@@ -84,13 +84,15 @@ class PairCopies {
       async_copy_16(&to.delta[step_ + steps][column_], delta_ + steps * params_.delta.row_stride,
                     exists);
       async_copy_16(&to.u[step_ + steps][column_], u_ + steps * params_.u.row_stride, exists);
-      async_copy_16(&to.z[step_ + steps][column_], z_ + steps * params_.z.row_stride, exists);
+      if constexpr (kGated) {
+        async_copy_16(&to.out[step_ + steps][column_], z_ + steps * params_.z.row_stride, exists);
+      }
     }
     close_async_copies();
     left_ -= Shape::kTile;
     delta_ += Shape::kTile * params_.delta.row_stride;
     u_ += Shape::kTile * params_.u.row_stride;
-    z_ += Shape::kTile * params_.z.row_stride;
+    if constexpr (kGated) z_ += Shape::kTile * params_.z.row_stride;
   }
 
   // Stores the first tile not stored yet.
@@ -99,7 +101,7 @@ class PairCopies {
     for (int i = 0; i < Shape::kCopies; ++i) {
       const int steps = i * Shape::kCopySteps;
       if (steps < to_store_) {
-        store_packet(load_packet<Shape::kWide>(&from.z[step_ + steps][column_]),
+        store_packet(load_packet<Shape::kWide>(&from.out[step_ + steps][column_]),
                      out_ + steps * params_.out.row_stride);
       }
     }
@@ -136,7 +138,7 @@ class PairCopies {
   std::int64_t states_stride_;
 };
 
-template <typename T, typename Shape>
+template <typename T, typename Shape, bool kGated>
 class PairLane {
  public:
   __device__ PairLane(const SelectiveScanParams<T>& params, std::int64_t sequence,
@@ -180,12 +182,12 @@ class PairLane {
         }
         const float other = __shfl_xor_sync(kAllLanes, of_half(y[1], y[0]), 1);
         out[s] = fmaf(skip_, u[s], of_half(y[0], y[1]) + other);
-        z[s] = to_accumulate(stage.z[first + 2 * s + half_][column_]);
+        if constexpr (kGated) z[s] = to_accumulate(stage.out[first + 2 * s + half_][column_]);
       }
-      multiply_by_silu<T>(out, z);
+      if constexpr (kGated) multiply_by_silu<T>(out, z);
 #pragma unroll
       for (int s = 0; s < 2; ++s) {
-        stage.z[first + 2 * s + half_][column_] = round_to<T>(out[s]);
+        stage.out[first + 2 * s + half_][column_] = round_to<T>(out[s]);
       }
     }
   }
@@ -239,7 +241,8 @@ class PairLane {
   float decay_[kLaneStates], h_[kLaneStates];
 };
 
-template <typename T, typename Shape>
+// kGated: with z.
+template <typename T, typename Shape, bool kGated>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
     selective_scan_pairs_kernel(const __grid_constant__ SelectiveScanParams<T> params) {
 #if __CUDA_ARCH__ >= 900
@@ -251,9 +254,9 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks)
   const std::int64_t begin = params.sequences.begin(sequence);
   const int length = static_cast<int>(params.sequences.end(sequence) - begin);
 
-  PairCopies<T, Shape> copies(params, params.sequences.batch(sequence), begin, length,
-                              first_channel);
-  PairLane<T, Shape> lane(params, sequence, first_channel);
+  PairCopies<T, Shape, kGated> copies(params, params.sequences.batch(sequence), begin, length,
+                                      first_channel);
+  PairLane<T, Shape, kGated> lane(params, sequence, first_channel);
   copies.begin(shared.stages[0]);
   copies.store_states(copies.load_states(), shared.states[0]);
   int odd = 0;

@@ -37,8 +37,8 @@ using ScanOf16With32 = ScanShape<4, 8, 4, 8, 1, 1, 32, 2, 3>;
 using ScanOf8With64 = ScanShape<4, 16, 4, 8, 4, 4, 32, 4, 1>;
 using ScanOf16With64 = ScanShape<4, 16, 8, 8, 1, 1, 32, 2, 2>;
 
-template <typename T, int kChannels>
-using LoneScanOf = LoneShape<T, kChannels / 4, 64>;
+template <typename T, int kChannels, int kChannelLanes = 8>
+using LoneScanOf = LoneShape<T, kChannels, kChannelLanes, 64>;
 template <typename T>
 using ScanOfPairs = PairShape<T, 64 / sizeof(T), 5>;
 
@@ -65,16 +65,16 @@ cudaError_t launch_scan(const SelectiveScanParams<T>& params, cudaStream_t strea
                             sizeof(ScanShared<T, Shape>), params, stream);
 }
 
-template <typename T, typename Shape>
+template <typename T, typename Shape, bool kGated>
 cudaError_t launch_lone(const SelectiveScanParams<T>& params, cudaStream_t stream) {
-  return launch_scan_kernel(selective_scan_lone_kernel<T, Shape>, Shape::kChannels, Shape::kThreads,
-                            sizeof(LoneShared<T, Shape>), params, stream);
+  return launch_scan_kernel(selective_scan_lone_kernel<T, Shape, kGated>, Shape::kChannels,
+                            Shape::kThreads, sizeof(LoneShared<T, Shape>), params, stream);
 }
 
-template <typename T>
+template <typename T, bool kGated>
 cudaError_t launch_pairs(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   using Shape = ScanOfPairs<T>;
-  return launch_scan_kernel(selective_scan_pairs_kernel<T, Shape>, Shape::kChannels,
+  return launch_scan_kernel(selective_scan_pairs_kernel<T, Shape, kGated>, Shape::kChannels,
                             Shape::kThreads, sizeof(PairShared<T, Shape>), params, stream);
 }
 
@@ -130,28 +130,33 @@ cudaError_t launch_cheapest(std::span<const ScanChoice<T>> choices,
 }
 
 template <typename T, bool kUsual>
+inline constexpr ScanChoice<T> kManyBlocks = choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4});
+
+// The times are of calls with z.
+template <typename T, bool kGated>
+inline constexpr ScanChoice<T> kUsualOf16States[] = {
+    {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>, kGated>},
+    {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>, kGated>},
+    {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>, kGated>},
+    {{8, 2, {15.1, 23.8}}, launch_lone<T, LoneScanOf<T, 8, 16>, kGated>},
+    kManyBlocks<T, true>,
+    {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T, kGated>},
+};
+
+template <typename T>
+inline constexpr ScanChoice<T> kUnusualOf16States[] = {
+    choice<T, ScanOf40, false>(1, {45.7}),
+    choice<T, ScanOf32, false>(1, {31.1}),
+    choice<T, ScanOf16, false>(1, {20.1}),
+    choice<T, ScanOf8, false>(2, {16.6, 29.0}),
+    kManyBlocks<T, false>,
+};
+
+template <typename T, bool kUsual>
 cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStream_t stream) {
   static constexpr ScanChoice<T> kOf8States[] = {
       choice<T, ScanOf40With8, kUsual>(1, {34.8}),
       choice<T, ScanOfManyWith8, kUsual>(3, {32.3, 46.5, 62.2}),
-  };
-  static constexpr ScanChoice<T> kFewChannels = choice<T, ScanOf8, kUsual>(2, {16.6, 29.0});
-  static constexpr ScanChoice<T> kManyBlocks = choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4});
-  static constexpr ScanChoice<T> kOf16States[] = {
-      choice<T, ScanOf40, kUsual>(1, {45.7}),
-      choice<T, ScanOf32, kUsual>(1, {31.1}),
-      choice<T, ScanOf16, kUsual>(1, {20.1}),
-      kFewChannels,
-      kManyBlocks,
-  };
-  // Of usual rows with z.
-  static constexpr ScanChoice<T> kOf16StatesGated[] = {
-      {{40, 1, {38.3}}, launch_lone<T, LoneScanOf<T, 40>>},
-      {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>>},
-      {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>>},
-      kFewChannels,
-      kManyBlocks,
-      {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T>},
   };
   static constexpr ScanChoice<T> kOf32States[] = {
       choice<T, ScanOf40With32, kUsual>(1, {78.1}),
@@ -173,7 +178,12 @@ cudaError_t launch_cheapest_scan(const SelectiveScanParams<T>& params, cudaStrea
     case 64:
       return cheapest(kOf64States);
     default:
-      return kUsual && params.z ? cheapest(kOf16StatesGated) : cheapest(kOf16States);
+      if constexpr (kUsual) {
+        return params.z ? cheapest(kUsualOf16States<T, true>)
+                        : cheapest(kUsualOf16States<T, false>);
+      } else {
+        return cheapest(kUnusualOf16States<T>);
+      }
   }
 }
 
@@ -188,7 +198,7 @@ bool fast_path_takes(const SelectiveScanParams<T>& params) {
   if (shared_memory_per_block() < static_cast<int>(kMostShared)) return false;
   // Code compiled for less, which a newer device can run too, has an empty body.
   static PerDevice code;
-  return code.get([] { return code_capability(selective_scan_sm90_kernel<T, ScanOf40>); }) >= 90;
+  return code.get([] { return code_capability(selective_scan_sm90_kernel<T, ScanOfMany>); }) >= 90;
 }
 
 template <typename T>

@@ -121,6 +121,13 @@ Outputs run_twice(const Case& c, const Layout& layout, const Inputs<T>& in) {
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
+// Tiles of 64 steps: none, one short, whole, one more.
+Layout around_tiles_of_64() { return Layout::packed({0, 1, 63, 64, 65, 128, 200}); }
+
+Layout many_sequences() {
+  return Layout::packed({70, 5, 17, 16, 15, 0, 64, 1, 33, 48, 31, 32, 2, 18, 80, 7});
+}
+
 const std::vector<Case>& cases() {
   static const std::vector<Case> table = {
       {.name = "base"},
@@ -169,17 +176,25 @@ const std::vector<Case>& cases() {
       {.name = "odd_blocks_of_16",
        .layout = [] { return Layout::batch_of(1, 201); },
        .channels = 1535},
-      // Tiles of 64 steps: none, one short, whole, one more; and a last block of 16 channels of 40.
-      {.name = "lone_packed",
-       .layout =
-           [] {
-             return Layout::packed({0, 1, 63, 64, 65, 128, 200});
-           },
-       .channels = 640},
+      {.name = "lone_packed", .layout = around_tiles_of_64, .channels = 640},
+      {.name = "lone_packed_no_z", .layout = around_tiles_of_64, .channels = 640, .z = false},
+      // Of 16 channels of 40.
       {.name = "lone_last_block",
        .layout = [] { return Layout::batch_of(1, 130); },
        .channels = 5096},
+      {.name = "lone_last_block_no_z",
+       .layout = [] { return Layout::batch_of(1, 130); },
+       .channels = 5096,
+       .z = false},
+      {.name = "blocks_of_32_no_z",
+       .layout = [] { return Layout::batch_of(1, 70); },
+       .channels = 4096,
+       .z = false},
       {.name = "blocks_of_8", .layout = [] { return Layout::batch_of(1, 201); }, .channels = 768},
+      {.name = "blocks_of_8_no_z",
+       .layout = [] { return Layout::batch_of(1, 201); },
+       .channels = 768,
+       .z = false},
       {.name = "states_8_blocks_of_40",
        .layout = [] { return Layout::batch_of(1, 70); },
        .channels = 5120,
@@ -196,18 +211,19 @@ const std::vector<Case>& cases() {
        .layout = [] { return Layout::batch_of(1, 70); },
        .channels = 1536,
        .states = 64},
-      {.name = "many_blocks",
+      {.name = "many_blocks", .layout = [] { return Layout::batch_of(3, 70); }, .channels = 4096},
+      {.name = "many_blocks_no_z",
+       .layout = [] { return Layout::batch_of(3, 70); },
+       .channels = 4096,
+       .z = false},
+      {.name = "odd_many_blocks",
        .layout =
            [] {
              return Layout::packed({70, 5, 33, 32, 31, 0, 64});
            },
        .channels = 2500},
-      {.name = "many_pairs",
-       .layout =
-           [] {
-             return Layout::packed({70, 5, 17, 16, 15, 0, 64, 1, 33, 48, 31, 32, 2, 18, 80, 7});
-           },
-       .channels = 5112},
+      {.name = "many_pairs", .layout = many_sequences, .channels = 5112},
+      {.name = "many_pairs_no_z", .layout = many_sequences, .channels = 5112, .z = false},
       {.name = "many_pairs_without",
        .layout = [] { return Layout::batch_of(16, 37); },
        .channels = 5112,
@@ -228,10 +244,6 @@ const std::vector<Case>& cases() {
       {.name = "unaligned_states_8", .channels = 99, .states = 8, .spacing = {.row_gap = 1}},
       {.name = "unaligned_states_32", .channels = 99, .states = 32, .spacing = {.row_gap = 1}},
       {.name = "unaligned_states_64", .channels = 99, .states = 64, .spacing = {.row_gap = 1}},
-      {.name = "many_blocks_no_z",
-       .layout = [] { return Layout::batch_of(16, 37); },
-       .channels = 5112,
-       .z = false},
       {.name = "no_D", .D = false},
       {.name = "no_z", .z = false},
       {.name = "no_delta_bias", .delta_bias = false},
