@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "kernels/cuda/warp.cuh"
 #include "kernels/dtype.h"
 
 namespace simba::kernels {
@@ -65,9 +66,20 @@ __device__ inline void store_packet(const Packet<T, kCount>& packet, T* to) {
   }
 }
 
-// The elements of one 32-bit word. From float: to nearest, ties to even.
+// The elements of one 32-bit word. From float: to nearest, ties to even. max_or_nan: element by
+// element, NaN where either is NaN.
 template <typename T>
 struct Word;
+
+template <typename Pair>
+__device__ inline std::uint32_t larger_or_nan(std::uint32_t a, std::uint32_t b) {
+  Pair pairs[2];
+  std::memcpy(&pairs[0], &a, sizeof(a));
+  std::memcpy(&pairs[1], &b, sizeof(b));
+  const Pair larger = __hmax2_nan(pairs[0], pairs[1]);
+  std::memcpy(&a, &larger, sizeof(a));
+  return a;
+}
 
 template <>
 struct Word<float> {
@@ -75,6 +87,11 @@ struct Word<float> {
     values[0] = __uint_as_float(word);
   }
   __device__ static std::uint32_t pack(const float* values) { return __float_as_uint(values[0]); }
+
+  static constexpr std::uint32_t kMagnitude = 0x7fffffffu, kLowest = 0xff800000u;  // -inf
+  __device__ static std::uint32_t max_or_nan(std::uint32_t a, std::uint32_t b) {
+    return __float_as_uint(kernels::max_or_nan(__uint_as_float(a), __uint_as_float(b)));
+  }
 };
 
 template <>
@@ -88,6 +105,11 @@ struct Word<BFloat16> {
     std::uint32_t word;
     std::memcpy(&word, &pair, sizeof(word));
     return word;
+  }
+
+  static constexpr std::uint32_t kMagnitude = 0x7fff7fffu, kLowest = 0xff80ff80u;
+  __device__ static std::uint32_t max_or_nan(std::uint32_t a, std::uint32_t b) {
+    return larger_or_nan<__nv_bfloat162>(a, b);
   }
 };
 
@@ -105,6 +127,11 @@ struct Word<Float16> {
     std::uint32_t word;
     std::memcpy(&word, &pair, sizeof(word));
     return word;
+  }
+
+  static constexpr std::uint32_t kMagnitude = 0x7fff7fffu, kLowest = 0xfc00fc00u;
+  __device__ static std::uint32_t max_or_nan(std::uint32_t a, std::uint32_t b) {
+    return larger_or_nan<__half2>(a, b);
   }
 };
 

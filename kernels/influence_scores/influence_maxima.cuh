@@ -191,12 +191,14 @@ __global__ void __launch_bounds__(kThreads, kResident)
   }
   const bool exists = thread * kQuad < channels;
   float bound = -infinity<float>(), earliest = infinity<float>();
+  float pairs[kQuad / 2] = {-infinity<float>(), -infinity<float>()};  // bounds of two channels each
   int best_channel = 0;
   if (exists) {
     const QuadTotals own(params, totals, chunk, first_channel + thread * kQuad);
 #pragma unroll
     for (int c = 0; c < kQuad; ++c) {
       earliest = fminf(earliest, own.later[c]);
+      pairs[c / 2] = fmaxf(pairs[c / 2], own.bound(c));
       if (c == 0 || own.bound(c) > bound) bound = own.bound(c), best_channel = thread * kQuad + c;
     }
   }
@@ -204,7 +206,10 @@ __global__ void __launch_bounds__(kThreads, kResident)
   const unsigned winners = __ballot_sync(kAllLanes, exists && ordered(bound) == warp_best);
   const int warp_earliest = warp_min(__float_as_int(earliest));
   if (lane == 0) atomicMin(&memory.earliest, warp_earliest);
-  const int seed = __shfl_sync(kAllLanes, best_channel, max(__ffs(winners) - 1, 0)) ^ lane / kChunk;
+  const int winner = max(__ffs(static_cast<int>(winners)) - 1, 0);
+  const int seed = __shfl_sync(kAllLanes, best_channel, winner) ^ lane / kChunk;
+  // The two seeds are a pair, and done: its quad's other pair counts from here on.
+  if (winners != 0 && lane == winner) bound = best_channel % kQuad < 2 ? pairs[1] : pairs[0];
   __syncthreads();
 
   if (winners != 0 && lane % kChunk < chunk.tokens() && seed < channels) {
@@ -226,6 +231,7 @@ __global__ void __launch_bounds__(kThreads, kResident)
   rank = __shfl_sync(kAllLanes, rank, 0) + __popc(mask & ((1u << lane) - 1));
   if (listed) memory.list[rank] = static_cast<unsigned short>(thread);
   __syncthreads();
+  if (memory.listed == 0) return;
 
   walk<T, kDecay>(params, totals, chunk, first_channel, memory);
   __syncthreads();

@@ -73,30 +73,44 @@ __global__ void __launch_bounds__(kTotalsThreads)
   float bias[kQuad] = {}, decay_bias[kQuad] = {};
   if (params.delta_bias) load_channels(params.delta_bias + channel, bias);
   DecaySum decay[kQuad];
-  float largest_delta[kQuad], largest_u[kQuad] = {};
+  constexpr int kWords = Packet<T, kQuad>::kWords;
+  Packet<T, kQuad> largest_delta, largest_u;  // the latter of |u|
+#pragma unroll
+  for (int i = 0; i < kWords; ++i) {
+    largest_delta.words[i] = Word<T>::kLowest, largest_u.words[i] = 0;
+  }
 #pragma unroll
   for (int c = 0; c < kQuad; ++c) {
-    largest_delta[c] = -infinity<float>();
     if (params.decay == InfluenceDecay::kFull) decay_bias[c] = bias[c];
   }
-#pragma unroll
-  for (int t = 0; t < kChunk; ++t) {
-    if (t >= tokens) break;
-    float delta_t[kQuad], u_t[kQuad];
+  const auto add = [&](int t) {
+    float delta_t[kQuad];
     unpack(delta[t], delta_t);
-    unpack(u[t], u_t);
 #pragma unroll
-    for (int c = 0; c < kQuad; ++c) {
-      decay[c].add(delta_t[c] + decay_bias[c]);
-      largest_delta[c] = max_or_nan(largest_delta[c], delta_t[c]);
-      largest_u[c] = max_or_nan(largest_u[c], fabsf(u_t[c]));
+    for (int c = 0; c < kQuad; ++c) decay[c].add(delta_t[c] + decay_bias[c]);
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) {
+      largest_delta.words[i] = Word<T>::max_or_nan(largest_delta.words[i], delta[t].words[i]);
+      largest_u.words[i] =
+          Word<T>::max_or_nan(largest_u.words[i], u[t].words[i] & Word<T>::kMagnitude);
+    }
+  };
+  if (tokens == kChunk) {  // without a branch between the tokens
+#pragma unroll
+    for (int t = 0; t < kChunk; ++t) add(t);
+  } else {
+#pragma unroll
+    for (int t = 0; t < kChunk; ++t) {
+      if (t < tokens) add(t);
     }
   }
-  float later[kQuad], peak[kQuad];
+  float later[kQuad], peak[kQuad], delta_of[kQuad], u_of[kQuad];
+  unpack(largest_delta, delta_of);
+  unpack(largest_u, u_of);
 #pragma unroll
   for (int c = 0; c < kQuad; ++c) {
     later[c] = params.decay == InfluenceDecay::kNone ? 0 : decay[c].value();
-    peak[c] = outer_bound(largest_delta[c], bias[c], largest_u[c]);
+    peak[c] = outer_bound(delta_of[c], bias[c], u_of[c]);
   }
   const std::int64_t place = chunk.index * params.channels + channel;
   *reinterpret_cast<float4*>(totals.later + place) = {later[0], later[1], later[2], later[3]};
@@ -151,8 +165,9 @@ __global__ void __launch_bounds__(kSuffixWarps* kWarpSize)
   const int chunks = chunks_of(params.sequences, s);
   if (chunks == 0) return;
   float* sum = totals.later + chunks_before(params.sequences, s) * params.channels + channel;
-  wait_for_kernel_before();
+  // From what the kernel before does not write.
   if (warp == 0) find_slowest(params, totals, s, blockIdx.y);
+  wait_for_kernel_before();
 
   const int each = (chunks + warps - 1) / warps;
   const int begin = min(warp * each, chunks), end = min(begin + each, chunks);
