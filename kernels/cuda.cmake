@@ -34,8 +34,12 @@ add_library(simba_kernels_cuda STATIC
   gate/gate_fast.cu
   gate/gate_portable.cu
   gate_backward/gate_backward.cu
-  gemv/gemv.cu
-  in_proj_step/in_proj_step.cu
+  gemv/gemv_cuda.cpp
+  gemv/gemv_fast.cu
+  gemv/gemv_portable.cu
+  in_proj_step/in_proj_step_cuda.cpp
+  in_proj_step/in_proj_step_fast.cu
+  in_proj_step/in_proj_step_portable.cu
   influence_scores/influence_scores_cuda.cpp
   influence_scores/influence_scores_fast.cu
   influence_scores/influence_scores_portable.cu
@@ -56,7 +60,9 @@ add_library(simba_kernels_cuda STATIC
   selective_state_update/selective_state_update_cuda.cpp
   selective_state_update/selective_state_update_fast.cu
   selective_state_update/selective_state_update_portable.cu
-  ssm_step/ssm_step.cu)
+  ssm_step/ssm_step_cuda.cpp
+  ssm_step/ssm_step_fast.cu
+  ssm_step/ssm_step_portable.cu)
 target_compile_options(simba_kernels_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo>")
 set_source_files_properties(cuda/architectures.cpp PROPERTIES COMPILE_DEFINITIONS
   "SIMBA_CUDA_ARCHITECTURES=\"${_simba_architectures}${_simba_newer}\"")

@@ -1,7 +1,8 @@
 // One decoding step with 16 states: 2 neighbouring lanes take one channel, 4 + 4 states each, of
 // every kth sequence in turn. They keep A, and ask for everything of the next sequence before they
-// use anything of this one. There are as many blocks as the device holds at once. Partial sums are
-// added in a fixed order.
+// use anything of this one. There are as many blocks as the device holds at once; where those would
+// leave multiprocessors idle, 4 lanes take a channel. Partial sums are added in an order that does
+// not depend on that.
 #include <algorithm>
 
 #include "kernels/cuda/alignment.h"
@@ -16,40 +17,46 @@ namespace simba::kernels {
 namespace {
 
 constexpr int kStates = 16;
-constexpr int kEach = 4;    // states of an access
-constexpr int kPieces = 2;  // accesses of a lane
-constexpr int kLanes = kStates / (kEach * kPieces);
+constexpr int kEach = 4;  // states of an access
 constexpr int kThreads = 128;
-constexpr int kChannels = kThreads / kLanes;  // of a block
-constexpr int kBlocks = 8;                    // of a multiprocessor
+constexpr int kBlocks = 8;  // of a multiprocessor
+
+// With kPieces accesses to a lane: lanes of a channel, and channels of a block.
+template <int kPieces>
+constexpr int kLanes = kStates / (kEach * kPieces);
+template <int kPieces>
+constexpr int kChannels = kThreads / kLanes<kPieces>;
 
 // What a lane needs of one sequence.
-template <typename T>
+template <typename T, int kPieces>
 struct StepInputs {
   Packet<float, kEach> state[kPieces];
   Packet<T, kEach> B[kPieces], C[kPieces];
   T u, delta, z;
 };
 
-template <typename T>
+template <typename T, int kPieces>
 __global__ void __launch_bounds__(kThreads, kBlocks)
     selective_state_update_fast_kernel(SelectiveStateUpdateParams<T> params, unsigned groups) {
-  const auto channel_blocks = static_cast<unsigned>((params.channels + kChannels - 1) / kChannels);
+  constexpr int kOwnLanes = kLanes<kPieces>, kOwnChannels = kChannels<kPieces>;
+  const auto channel_blocks =
+      static_cast<unsigned>((params.channels + kOwnChannels - 1) / kOwnChannels);
   const unsigned group = blockIdx.x / channel_blocks;
   const auto sequences = static_cast<unsigned>(params.sequences);
   const std::int64_t channel =
-      static_cast<std::int64_t>(blockIdx.x % channel_blocks) * kChannels + threadIdx.x / kLanes;
-  const int lane = threadIdx.x % kLanes;
+      static_cast<std::int64_t>(blockIdx.x % channel_blocks) * kOwnChannels +
+      threadIdx.x / kOwnLanes;
+  const int lane = threadIdx.x % kOwnLanes;
   // Lanes without a channel stay for the shuffles.
   const bool exists = channel < params.channels;
 
-  const auto state_at = [&](int piece) { return (piece * kLanes + lane) * kEach; };
+  const auto state_at = [&](int piece) { return (piece * kOwnLanes + lane) * kEach; };
   const auto place = [&](unsigned sequence, int piece) {
     return params.state + sequence * params.state_sequence_stride +
            channel * params.state_channel_stride + state_at(piece);
   };
   const auto load = [&](unsigned sequence) {
-    StepInputs<T> inputs = {};
+    StepInputs<T, kPieces> inputs = {};
     if (!exists || sequence >= sequences) return inputs;
 #pragma unroll
     for (int j = 0; j < kPieces; ++j) inputs.state[j] = load_packet<kEach>(place(sequence, j));
@@ -64,7 +71,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     return inputs;
   };
 
-  StepInputs<T> next = load(group);
+  StepInputs<T, kPieces> next = load(group);
   float decay[kPieces][kEach] = {};
   float bias = 0, skip = 0;
   if (exists) {
@@ -82,7 +89,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
   }
 
   for (unsigned sequence = group; sequence < sequences; sequence += groups) {
-    const StepInputs<T> inputs = next;
+    const StepInputs<T, kPieces> inputs = next;
     next = load(sequence + groups);
     const float u = to_accumulate(inputs.u);
     float dt = to_accumulate(inputs.delta) + bias;
@@ -90,19 +97,20 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
     float y = 0;
 #pragma unroll
     for (int j = 0; j < kPieces; ++j) {
-      float state[kEach], B[kEach], C[kEach];
+      float state[kEach], B[kEach], C[kEach], piece = 0;
       unpack(inputs.state[j], state);
       unpack(inputs.B[j], B);
       unpack(inputs.C[j], C);
 #pragma unroll
       for (int i = 0; i < kEach; ++i) {
         state[i] = fast_exp2(dt * decay[j][i]) * state[i] + dt * u * B[i];
-        y += state[i] * C[i];
+        piece += state[i] * C[i];
       }
+      y += piece;
       if (exists) store_packet(pack<float>(state), place(sequence, j));
     }
 #pragma unroll
-    for (int offset = kLanes / 2; offset > 0; offset /= 2) {
+    for (int offset = kOwnLanes / 2; offset > 0; offset /= 2) {
       y += __shfl_xor_sync(kAllLanes, y, offset);
     }
     if (exists && lane == 0) {
@@ -111,6 +119,21 @@ __global__ void __launch_bounds__(kThreads, kBlocks)
       params.out.row(sequence, 0)[channel] = round_to<T>(y);
     }
   }
+}
+
+template <typename T, int kPieces>
+cudaError_t launch(const SelectiveStateUpdateParams<T>& params, int processors,
+                   cudaStream_t stream) {
+  const std::int64_t channel_blocks = ceil_div(params.channels, kChannels<kPieces>);
+  const std::int64_t resident = std::int64_t{kBlocks} * processors;
+  const std::int64_t most =
+      std::clamp<std::int64_t>(resident / channel_blocks, 1, params.sequences);
+  // As few as take no more turns.
+  const std::int64_t groups = ceil_div(params.sequences, ceil_div(params.sequences, most));
+  selective_state_update_fast_kernel<T, kPieces>
+      <<<static_cast<unsigned>(channel_blocks * groups), kThreads, 0, stream>>>(
+          params, static_cast<unsigned>(groups));
+  return cudaGetLastError();
 }
 
 }  // namespace
@@ -122,21 +145,15 @@ bool fast_path_takes(const SelectiveStateUpdateParams<T>& params) {
          takes_packets(static_cast<const float*>(params.state), kEach) &&
          takes_packets(params.A, kEach) && takes_packets(params.B, kEach) &&
          takes_packets(params.C, kEach) &&
-         fits_grid(params.sequences, ceil_div(params.channels, kChannels));
+         fits_grid(params.sequences, ceil_div(params.channels, kChannels<1>));
 }
 
 template <typename T>
 cudaError_t selective_state_update_fast(const SelectiveStateUpdateParams<T>& params,
                                         cudaStream_t stream) {
-  const std::int64_t channel_blocks = ceil_div(params.channels, kChannels);
-  const std::int64_t resident = std::int64_t{kBlocks} * multiprocessor_count();
-  const std::int64_t most =
-      std::clamp<std::int64_t>(resident / channel_blocks, 1, params.sequences);
-  // As few as take no more turns.
-  const std::int64_t groups = ceil_div(params.sequences, ceil_div(params.sequences, most));
-  selective_state_update_fast_kernel<<<static_cast<unsigned>(channel_blocks * groups), kThreads, 0,
-                                       stream>>>(params, static_cast<unsigned>(groups));
-  return cudaGetLastError();
+  const int processors = multiprocessor_count();
+  const bool few = params.sequences * ceil_div(params.channels, kChannels<2>) < processors;
+  return few ? launch<T, 1>(params, processors, stream) : launch<T, 2>(params, processors, stream);
 }
 
 template bool fast_path_takes(const SelectiveStateUpdateParams<float>&);

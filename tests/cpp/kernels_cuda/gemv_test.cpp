@@ -4,8 +4,10 @@
 #include <string>
 
 #include "kernels/gemv/gemv_cuda.h"
+#include "kernels/gemv/gemv_paths.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -19,6 +21,7 @@ struct Case {
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 const std::vector<Case>& cases() {
+  // The fast kernel cuts a row into segments of 1280 elements of 16 bits, 640 of float, at most 8.
   static const std::vector<Case> table = {
       {"one_element", 1, 1, 1},
       {"no_rows", 0, 8, 8},
@@ -32,6 +35,22 @@ const std::vector<Case>& cases() {
       {"several_warps_to_a_row", 4, 2048, 33},
       {"one_warp_to_a_row", 4, 264, 2100},
       {"ragged_last_block", 2, 520, 2053},
+      {"one_output", 4, 5120, 1},
+      {"inner_768", 4, 768, 1100},
+      {"inner_1024", 3, 1024, 1100},
+      {"inner_2560", 4, 2560, 1100},
+      {"inner_3072", 3, 3072, 500},
+      {"inner_4096", 2, 4096, 500},
+      {"rounds_of_four_segments", 4, 3848, 1400},
+      {"inner_5120", 4, 5120, 300},
+      {"segment_and_a_packet", 2, 1288, 40},
+      {"segments_end_amid_a_warp", 3, 2568, 530},
+      {"longest", 2, 10240, 20},
+      {"longest_of_float", 4, 5112, 20},
+      {"too_long", 2, 10248, 20},
+      // The sums of a block's rows would not fit.
+      {"many_outputs", 4, 8, 130001},
+      {"many_outputs_of_one_row", 1, 40, 70003},
   };
   return table;
 }
@@ -71,7 +90,19 @@ void check(const Case& c) {
 }
 
 TEST_P(GemvCudaTable, EqualsDefinition) {
-  for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); });
+  for_each_path([&] { for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); }); });
+}
+
+TEST(GemvCuda, FastPathTakesWholePacketsUpToTheLongestRow) {
+  const auto takes = []<typename T>(std::int64_t inner) {
+    return fast_path_takes(GemvParams<T>{.rows = 1, .inner = inner, .outer = 1});
+  };
+  EXPECT_TRUE(takes.operator()<BFloat16>(10240));
+  EXPECT_FALSE(takes.operator()<BFloat16>(10248));
+  EXPECT_FALSE(takes.operator()<BFloat16>(2564));
+  EXPECT_TRUE(takes.operator()<float>(5120));
+  EXPECT_TRUE(takes.operator()<float>(2564));
+  EXPECT_FALSE(takes.operator()<float>(5124));
 }
 
 TEST(GemvCuda, SizesOutOfRangeAreRefused) {

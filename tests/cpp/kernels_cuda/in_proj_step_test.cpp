@@ -4,8 +4,10 @@
 #include <string>
 
 #include "kernels/in_proj_step/in_proj_step_cuda.h"
+#include "kernels/in_proj_step/in_proj_step_paths.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -35,6 +37,18 @@ const std::vector<Case>& cases() {
       {"two_packets_a_thread", 2, 2560, 64},
       {"longer_than_held", 1, 4104, 40},
       {"many_rounds", 1, 16, 20011},
+      {"one_channel", 4, 768, 1},
+      {"130m", 4, 768, 1536},
+      {"370m", 3, 1024, 700},
+      {"790m", 2, 1536, 700},
+      {"1_4b", 4, 2048, 700},
+      {"2_8b", 4, 2560, 400},
+      {"rounds_of_two_segments", 4, 1288, 1500},
+      // Three segments: two warps of a block have none.
+      {"d_model_3072", 3, 3072, 150},
+      {"longest_held", 2, 4096, 150},
+      // More convolutions in a block than its threads hold ahead.
+      {"many_items", 4, 64, 30011},
   };
   return table;
 }
@@ -129,7 +143,18 @@ void check(const Case& c) {
 }
 
 TEST_P(InProjStepCudaTable, EqualsDefinition) {
-  for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); });
+  for_each_path([&] { for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); }); });
+}
+
+TEST(InProjStepCuda, FastPathTakesFourTapsAndPacketsUpToTheLongestRow) {
+  const auto takes = [](std::int64_t d_model, std::int64_t width) {
+    return fast_path_takes(
+        InProjStepParams<BFloat16>{.rows = 1, .d_model = d_model, .channels = 8, .width = width});
+  };
+  EXPECT_TRUE(takes(4096, 4));
+  EXPECT_FALSE(takes(4104, 4));
+  EXPECT_FALSE(takes(2564, 4));
+  EXPECT_FALSE(takes(2560, 3));
 }
 
 TEST(InProjStepCuda, SizesOutOfRangeAreRefused) {

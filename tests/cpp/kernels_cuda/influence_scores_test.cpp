@@ -181,7 +181,9 @@ const std::vector<Case>& cases() {
        .layout = [] { return Layout::batch_of(1, 131); },
        .channels = 5136,
        .decays = Decays::kSpread},
-      {.name = "more_sequences", .layout = [] { return Layout::batch_of(60, 35); }, .channels = 132},
+      {.name = "more_sequences",
+       .layout = [] { return Layout::batch_of(60, 35); },
+       .channels = 132},
       // Beyond the number of blocks that a multiprocessor holds four of.
       {.name = "many_blocks", .layout = [] { return Layout::batch_of(1, 40000); }, .channels = 32},
       {.name = "large_delta_far",

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -30,6 +31,8 @@ const std::vector<Case>& cases() {
       // More than a device holds at once: a block takes several in turn.
       {.name = "sequences_9_in_turns", .sequences = 9, .channels = 16389},
       {.name = "sequences_64_in_turns", .sequences = 64, .channels = 1536},
+      // Alone, a sequence has more lanes to a channel.
+      {.name = "sequences_3_of_2_8b", .channels = 5120},
       {.name = "one_channel", .channels = 1},
       {.name = "channels_1537", .channels = 1537},
       {.name = "no_channels", .channels = 0},
@@ -103,11 +106,15 @@ void check(const Case& c) {
     }
     expected_out[i] = c.z ? y * silu(z[i]) : y;
   }
-  for_each_path([&] {
-    const DeviceRows<Acc> device_state(S, D, N, c.spacing, state);
+  const auto use = [&](const DeviceRows<Acc>& device_state) {
     params.state = device_state.rows().data;
     params.state_sequence_stride = device_state.rows().batch_stride;
     params.state_channel_stride = device_state.rows().row_stride;
+  };
+  for_each_path([&] {
+    const DeviceRows<Acc> device_state(S, D, N, c.spacing, state);
+    params.sequences = S;
+    use(device_state);
     if constexpr (sizeof(T) <= sizeof(float)) {
       if (S * D > 0) {
         EXPECT_EQ(fast_path_takes(params), c.fast);
@@ -116,6 +123,16 @@ void check(const Case& c) {
     require(selective_state_update_cuda(params, nullptr));
     expect_rounded<T>(out.values(), expected_out, 100);
     expect_rounded<Acc>(device_state.values(), expected_state, 100);
+    if (S == 0) return;
+
+    const std::vector<double> all = out.values();
+    const DeviceRows<Acc> fresh_state(S, D, N, c.spacing, state);
+    params.sequences = 1;
+    use(fresh_state);
+    require(selective_state_update_cuda(params, nullptr));
+    const std::vector<double> alone = out.values();
+    EXPECT_TRUE(std::equal(alone.begin(), alone.begin() + D, all.begin()))
+        << "sequences depend on each other";
   });
 }
 

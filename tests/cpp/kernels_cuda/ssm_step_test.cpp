@@ -4,8 +4,10 @@
 #include <string>
 
 #include "kernels/ssm_step/ssm_step_cuda.h"
+#include "kernels/ssm_step/ssm_step_paths.h"
 #include "tests/cpp/kernels_cuda/device_memory.h"
 #include "tests/cpp/kernels_cuda/few_rows.h"
+#include "tests/cpp/kernels_cuda/paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -24,6 +26,10 @@ const std::vector<Case>& cases() {
       {"odd", 3, 21, 3, 7},          {"one_state", 2, 40, 1, 8},
       {"no_states", 2, 40, 0, 8},    {"states_33", 2, 40, 33, 24},
       {"states_64", 2, 40, 64, 24},  {"long_rank", 1, 17, 16, 1032},
+      {"no_rank", 2, 40, 16, 0},     {"one_packet", 2, 33, 16, 8},
+      {"rank_64", 2, 2048, 16, 64},  {"rank_100", 2, 40, 16, 100},
+      {"rank_128", 3, 65, 16, 128},  {"2_8b", 1, 5120, 16, 160},
+      {"rank_168", 2, 40, 16, 168},  {"one_channel", 5, 1, 16, 96},
   };
   return table;
 }
@@ -93,7 +99,18 @@ void check(const Case& c) {
 }
 
 TEST_P(SsmStepCudaTable, EqualsDefinition) {
-  for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); });
+  for_each_path([&] { for_each_decoding_type([&]<typename T>() { check<T>(GetParam()); }); });
+}
+
+TEST(SsmStepCuda, FastPathTakes16StatesAndPacketsUpToTheLongestRank) {
+  const auto takes = [](std::int64_t states, std::int64_t dt_rank) {
+    return fast_path_takes(SsmStepParams<BFloat16>{
+        .sequences = 1, .channels = 8, .states = states, .dt_rank = dt_rank});
+  };
+  EXPECT_TRUE(takes(16, 160));
+  EXPECT_FALSE(takes(16, 168));
+  EXPECT_FALSE(takes(16, 100));
+  EXPECT_FALSE(takes(8, 160));
 }
 
 TEST(SsmStepCuda, SizesOutOfRangeAreRefused) {

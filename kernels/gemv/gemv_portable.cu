@@ -5,7 +5,7 @@
 #include "kernels/cuda/dependent_launch.cuh"
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
-#include "kernels/gemv/gemv_cuda.h"
+#include "kernels/gemv/gemv_paths.h"
 #include "kernels/gemv/row_product.cuh"
 
 namespace simba::kernels {
@@ -69,20 +69,15 @@ cudaError_t launch_rows(const GemvParams<T>& params, cudaStream_t stream) {
 }  // namespace
 
 template <typename T>
-cudaError_t gemv_cuda(const GemvParams<T>& params, cudaStream_t stream) {
-  if (params.rows < 0 || params.rows > kFewRows || params.inner < 0 || params.outer < 0 ||
-      params.outer > kMaxGridBlocks) {
-    return cudaErrorInvalidValue;
-  }
-  if (params.rows == 0 || params.outer == 0) return cudaSuccess;
+cudaError_t gemv_portable(const GemvParams<T>& params, cudaStream_t stream) {
   constexpr int kWide = kWideElements<T>;
   const bool wide = params.inner % kWide == 0 && takes_packets(params.x, kWide) &&
                     takes_packets(params.weight, kWide);
   return wide ? launch_rows<T, kWide>(params, stream) : launch_rows<T, 1>(params, stream);
 }
 
-template cudaError_t gemv_cuda(const GemvParams<float>&, cudaStream_t);
-template cudaError_t gemv_cuda(const GemvParams<BFloat16>&, cudaStream_t);
-template cudaError_t gemv_cuda(const GemvParams<Float16>&, cudaStream_t);
+template cudaError_t gemv_portable(const GemvParams<float>&, cudaStream_t);
+template cudaError_t gemv_portable(const GemvParams<BFloat16>&, cudaStream_t);
+template cudaError_t gemv_portable(const GemvParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

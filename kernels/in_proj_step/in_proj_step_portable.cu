@@ -8,19 +8,14 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/gemv.h"
 #include "kernels/gemv/row_product.cuh"
-#include "kernels/in_proj_step/in_proj_step_cuda.h"
+#include "kernels/in_proj_step/in_proj_step_paths.h"
+#include "kernels/in_proj_step/norm_scale.cuh"
 
 namespace simba::kernels {
 namespace {
 
 constexpr int kWarps = 8;
 constexpr int kThreads = kWarps * kWarpSize;
-
-template <typename T>
-__device__ float norm_scale(const InProjStepParams<T>& params, float squares) {
-  const float mean = squares / static_cast<float>(params.d_model);
-  return 1 / sqrtf(mean + static_cast<float>(params.eps));
-}
 
 // The rows of in_proj's input, r = hidden + residual normalised, for any d_model.
 template <typename T>
@@ -37,79 +32,13 @@ __device__ void normalise(const InProjStepParams<T>& params, T* normed) {
       if (blockIdx.x == 0) params.new_residual[begin + i] = r;
       squares += r * r;
     }
-    const float scale = norm_scale(params, block_sum<kWarps>(squares));
+    const float scale = norm_scale(block_sum<kWarps>(squares), params.d_model, params.eps);
     for (std::int64_t i = threadIdx.x; i < params.d_model; i += kThreads) {
       normed[begin + i] = round_to<T>(residual_sum(begin + i) * scale * params.norm_weight[i]);
     }
   }
   __syncthreads();
 }
-
-// The same where every array can be moved in packets and kHeld packets of 8 a thread are a row: all
-// loads are under way at once, since the time until the first of them is what this costs.
-template <typename T>
-class HeldNorm {
- public:
-  static constexpr int kPacket = 8;
-  static constexpr int kHeld = 2;
-  static constexpr std::int64_t kLongest = std::int64_t{kHeld} * kPacket * kThreads;
-
-  // Before any kernel's results are read.
-  __device__ explicit HeldNorm(const InProjStepParams<T>& params) : params_(params) {
-#pragma unroll
-    for (int i = 0; i < kHeld; ++i) {
-      if (exists(i)) unpack(load_packet<kPacket>(params.norm_weight + at(i)), weight_[i]);
-    }
-  }
-
-  __device__ void write(T* normed) const {
-    for (std::int64_t s = 0; s < params_.rows; ++s) {
-      const std::int64_t begin = s * params_.d_model;
-      Packet<T, kPacket> hidden[kHeld];
-      Packet<float, kPacket> residual[kHeld] = {};
-#pragma unroll
-      for (int i = 0; i < kHeld; ++i) {
-        if (!exists(i)) continue;
-        hidden[i] = load_packet<kPacket>(params_.hidden + begin + at(i));
-        if (params_.residual) residual[i] = load_packet<kPacket>(params_.residual + begin + at(i));
-      }
-      float r[kHeld][kPacket], squares = 0;
-#pragma unroll
-      for (int i = 0; i < kHeld; ++i) {
-        if (!exists(i)) continue;
-        float h[kPacket];
-        unpack(hidden[i], h);
-        unpack(residual[i], r[i]);
-#pragma unroll
-        for (int k = 0; k < kPacket; ++k) {
-          if (params_.residual) h[k] += r[i][k];
-          r[i][k] = h[k];
-          squares += h[k] * h[k];
-        }
-        if (blockIdx.x == 0) store_packet(pack<float>(r[i]), params_.new_residual + begin + at(i));
-      }
-      const float scale = norm_scale(params_, block_sum<kWarps>(squares));
-#pragma unroll
-      for (int i = 0; i < kHeld; ++i) {
-        if (!exists(i)) continue;
-#pragma unroll
-        for (int k = 0; k < kPacket; ++k) {
-          normed[begin + at(i) + k] = round_to<T>(r[i][k] * scale * weight_[i][k]);
-        }
-      }
-    }
-    __syncthreads();
-  }
-
- private:
-  __device__ static std::int64_t at(int i) {
-    return (threadIdx.x + std::int64_t{i} * kThreads) * kPacket;
-  }
-  __device__ bool exists(int i) const { return at(i) < params_.d_model; }
-
-  const InProjStepParams<T>& params_;
-  float weight_[kHeld][kPacket];
-};
 
 // The convolution of one channel, its state and weights loaded before its newest input is known:
 // lane k has number k of them.
@@ -159,8 +88,7 @@ class ConvChannel {
   T older_[kRows] = {};
 };
 
-// kHolds: HeldNorm takes the arguments.
-template <typename T, int kCount, bool kHolds, int kRows>
+template <typename T, int kCount, int kRows>
 __global__ void __launch_bounds__(kThreads)
     in_proj_step_kernel(const __grid_constant__ InProjStepParams<T> params,
                         std::int64_t block_rows) {
@@ -179,14 +107,8 @@ __global__ void __launch_bounds__(kThreads)
 
   auto product = product_of(begin + warp);
   product.fetch();
-  if constexpr (kHolds) {
-    const HeldNorm<T> norm(params);
-    wait_for_kernel_before();
-    norm.write(normed);
-  } else {
-    wait_for_kernel_before();
-    normalise(params, normed);
-  }
+  wait_for_kernel_before();
+  normalise(params, normed);
   for (std::int64_t row = begin + warp; row < end; row += kWarps) {
     ConvChannel<T, kRows> conv(params, row);
     float sums[kRows] = {};
@@ -230,34 +152,22 @@ cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
   const std::size_t shared = params.rows * params.d_model * sizeof(T);
   constexpr int kWide = kWideElements<T>;
   const bool wide = params.d_model % kWide == 0 && takes_packets(params.in_proj, kWide);
-  constexpr int kPacket = HeldNorm<T>::kPacket;
-  const bool holds =
-      wide && params.d_model % kPacket == 0 && params.d_model <= HeldNorm<T>::kLongest &&
-      takes_packets(params.hidden, kPacket) && takes_packets(params.residual, kPacket) &&
-      takes_packets(params.norm_weight, kPacket) && takes_packets(params.new_residual, kPacket);
-  const auto kernel = holds  ? in_proj_step_kernel<T, kWide, true, kRows>
-                      : wide ? in_proj_step_kernel<T, kWide, false, kRows>
-                             : in_proj_step_kernel<T, 1, false, kRows>;
+  const auto kernel =
+      wide ? in_proj_step_kernel<T, kWide, kRows> : in_proj_step_kernel<T, 1, kRows>;
   return launch_dependent(kernel, dim3(blocks), kThreads, shared, stream, params, block_rows);
 }
 
 }  // namespace
 
 template <typename T>
-cudaError_t in_proj_step_cuda(const InProjStepParams<T>& params, cudaStream_t stream) {
-  if (params.rows < 0 || params.rows > kFewRows || params.d_model < 1 || params.channels < 0 ||
-      params.channels > kMaxGridBlocks || params.width < 1 || params.width > kInProjStepWidth ||
-      params.rows * params.d_model * static_cast<std::int64_t>(sizeof(T)) > kInProjStepBytes) {
-    return cudaErrorInvalidValue;
-  }
-  if (params.rows == 0 || params.channels == 0) return cudaSuccess;
+cudaError_t in_proj_step_portable(const InProjStepParams<T>& params, cudaStream_t stream) {
   if (params.rows == 1) return launch<T, 1>(params, stream);
   if (params.rows == 2) return launch<T, 2>(params, stream);
   return launch<T, kFewRows>(params, stream);
 }
 
-template cudaError_t in_proj_step_cuda(const InProjStepParams<float>&, cudaStream_t);
-template cudaError_t in_proj_step_cuda(const InProjStepParams<BFloat16>&, cudaStream_t);
-template cudaError_t in_proj_step_cuda(const InProjStepParams<Float16>&, cudaStream_t);
+template cudaError_t in_proj_step_portable(const InProjStepParams<float>&, cudaStream_t);
+template cudaError_t in_proj_step_portable(const InProjStepParams<BFloat16>&, cudaStream_t);
+template cudaError_t in_proj_step_portable(const InProjStepParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels

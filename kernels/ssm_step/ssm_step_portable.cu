@@ -5,7 +5,7 @@
 #include "kernels/cuda/dependent_launch.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/gemv/row_product.cuh"
-#include "kernels/ssm_step/ssm_step_cuda.h"
+#include "kernels/ssm_step/ssm_step_paths.h"
 
 namespace simba::kernels {
 namespace {
@@ -13,7 +13,6 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int kLanes = 16;
 constexpr int kChannels = kThreads / kLanes;  // of a block
-constexpr std::int64_t kMaxSequences = 65535;
 
 __device__ float sum_over_lanes(float value) {
 #pragma unroll
@@ -65,12 +64,7 @@ __global__ void __launch_bounds__(kThreads) ssm_step_kernel(SsmStepParams<T> par
 }  // namespace
 
 template <typename T>
-cudaError_t ssm_step_cuda(const SsmStepParams<T>& params, cudaStream_t stream) {
-  if (params.sequences < 0 || params.sequences > kMaxSequences || params.channels < 0 ||
-      params.channels > kMaxGridBlocks || params.states < 0 || params.dt_rank < 0) {
-    return cudaErrorInvalidValue;
-  }
-  if (params.sequences == 0 || params.channels == 0) return cudaSuccess;
+cudaError_t ssm_step_portable(const SsmStepParams<T>& params, cudaStream_t stream) {
   constexpr int kWide = kWideElements<T>;
   const bool wide = params.dt_rank % kWide == 0 && 2 * params.states % kWide == 0 &&
                     takes_packets(params.dt_B_C, kWide) && takes_packets(params.dt_proj, kWide);
@@ -80,8 +74,8 @@ cudaError_t ssm_step_cuda(const SsmStepParams<T>& params, cudaStream_t stream) {
                           0, stream, params);
 }
 
-template cudaError_t ssm_step_cuda(const SsmStepParams<float>&, cudaStream_t);
-template cudaError_t ssm_step_cuda(const SsmStepParams<BFloat16>&, cudaStream_t);
-template cudaError_t ssm_step_cuda(const SsmStepParams<Float16>&, cudaStream_t);
+template cudaError_t ssm_step_portable(const SsmStepParams<float>&, cudaStream_t);
+template cudaError_t ssm_step_portable(const SsmStepParams<BFloat16>&, cudaStream_t);
+template cudaError_t ssm_step_portable(const SsmStepParams<Float16>&, cudaStream_t);
 
 }  // namespace simba::kernels
