@@ -15,6 +15,7 @@ namespace {
 // Several rows of x take the registers of twice as many warps.
 template <int kRows>
 constexpr int kWarps = kRows == 1 ? 2 * kStreamWarps : kStreamWarps;
+constexpr int kAhead = 2;
 
 template <typename T, int kRows>
 __global__ void __launch_bounds__(kWarps<kRows>* kWarpSize, 1)
@@ -24,7 +25,7 @@ __global__ void __launch_bounds__(kWarps<kRows>* kWarpSize, 1)
   const auto rows = static_cast<int>(params.rows), inner = static_cast<int>(params.inner);
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * split.block_rows;
   const auto count = static_cast<int>(min(std::int64_t{split.block_rows}, params.outer - begin));
-  RowStream<T, kRows, kWarps<kRows>> stream(params.weight + begin * inner, inner, count, split);
+  RowStream<T, kRows, kAhead> stream(params.weight + begin * inner, inner, count, split);
   stream.fetch();
   wait_for_kernel_before();
   int packets = 0;  // of x in shared memory

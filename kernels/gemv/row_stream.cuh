@@ -1,6 +1,6 @@
 // Products of the rows of a weight with few rows of x, bounded by the stream of the weight. A row
-// is cut into segments, one to a warp, and a block's warps have those of 32 rows on their way to
-// their registers; they can be asked for before x is there. Each lane adds in ascending order, then
+// is cut into segments, one to a warp, which has those of some rows on their way to its registers;
+// they can be asked for before x is there. Each lane adds in ascending order, then
 // the lanes are added, then the segments: an order that depends on K alone.
 #pragma once
 
@@ -82,9 +82,9 @@ __device__ inline Packet<T, kWideElements<T>> load_once(const T* from, bool exis
   return packet;
 }
 
-// One thread's part in the products of a block's `count` rows with at most kRows rows of x. kWarps:
-// of the block, at most.
-template <typename T, int kRows, int kWarps>
+// One thread's part in the products of a block's `count` rows with at most kRows rows of x. kAhead:
+// times kStreamTogether, rows whose segments are on their way.
+template <typename T, int kRows, int kAhead>
 class RowStream {
  public:
   // `weight` is the block's first row.
@@ -145,7 +145,6 @@ class RowStream {
  private:
   static constexpr int kWide = kWideElements<T>;
   static constexpr int kTogether = kStreamTogether<kRows>;
-  static constexpr int kAhead = kRowsUnderWay / kWarps / kTogether;
   using Segments = Packet<T, kWide>[kTogether][kStreamPackets];
 
   // From one packet of a lane to the next.

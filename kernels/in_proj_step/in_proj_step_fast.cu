@@ -24,6 +24,8 @@ struct BlockItems {
 };
 
 constexpr int kThreads = kStreamWarps * kWarpSize;
+template <int kRows>
+constexpr int kAhead = kRows == 1 ? 6 : 2;
 
 template <typename T, int kRows>
 __global__ void __launch_bounds__(kThreads, 1)
@@ -37,8 +39,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   const BlockItems items{
       static_cast<int>(params.rows),
       static_cast<int>(min(std::int64_t{split.block_rows}, 2 * params.channels - begin))};
-  RowStream<T, kRows, kStreamWarps> stream(params.in_proj + begin * d_model, d_model, items.count,
-                                           split);
+  RowStream<T, kRows, kAhead<kRows>> stream(params.in_proj + begin * d_model, d_model, items.count,
+                                            split);
   stream.fetch();
   HeldNorm<T, kStreamWarps, kRows> norm(params);
   wait_for_kernel_before();
