@@ -153,7 +153,8 @@ __global__ void __launch_bounds__(kThreads)
       tile.suffix[t][lane] = decay_dt;
     }
     __syncthreads();
-    if (warp == 0) sum_suffix(tile, tokens, lane, later);
+    // Without states nobody needs R, and no barrier follows.
+    if (warp == 0 && params.states > 0) sum_suffix(tile, tokens, lane, later);
 
     for (std::int64_t n = 0; n < params.states; n += kStates) {
       stage_states(params, tile, batch, start, tokens, end - 1, n);
