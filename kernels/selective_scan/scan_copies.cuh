@@ -68,7 +68,9 @@ class alignas(16) CopiedPackets<T, false> {
     } else {
       std::uint32_t* to = words_ + lane() * kLaneWords;
       const auto* begin = reinterpret_cast<const char*>(from) - skipped;
-      const int bytes = left > 0 ? min(left, 9) * static_cast<int>(sizeof(T)) + skipped : 0;
+      // With a skipped element the last word holds two more: the packet's last and the one behind.
+      const int elements = min(left, skipped > 0 ? 9 : 8);
+      const int bytes = left > 0 ? elements * static_cast<int>(sizeof(T)) + skipped : 0;
 #pragma unroll
       for (int i = 0; i < kLaneWords; ++i) {
         if (bytes - 4 * i == 2) {
