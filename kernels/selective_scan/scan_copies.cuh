@@ -22,13 +22,20 @@ __device__ inline int skipped_bytes(const Rows<const T>& rows, const T* packet) 
   return static_cast<int>(reinterpret_cast<std::uintptr_t>(packet) % 4);
 }
 
+// The end of the tensor, whose last row is `width` elements long.
+template <typename T>
+__device__ inline const T* end_of(const Rows<const T>& rows, const Sequences& sequences,
+                                  std::int64_t width) {
+  return rows.row(sequences.batch(sequences.count - 1), sequences.length - 1) + width;
+}
+
 // kAligned: every packet lies at a multiple of 16 bytes and is whole, or is not there (left 0).
 template <typename T, bool kAligned>
 class alignas(16) CopiedPackets {
  public:
   // Begins to copy this lane's packet from `from` on; zeros where `left`, the elements from there
   // to the row's end, is 0.
-  __device__ void copy(const T* from, int left, int /*skipped*/) {
+  __device__ void copy(const T* from, int left, int /*skipped*/, const T* /*end*/) {
     constexpr int kWide = kWideElements<T>;
     std::uint32_t* to = words_ + lane() * kPacketWords;
 #pragma unroll
@@ -50,12 +57,14 @@ class alignas(16) CopiedPackets {
 
 // Rows may begin at any element: a lane copies the words that its packet touches, and puts 16-bit
 // elements in place as it reads them. The first word may begin with the element before the packet,
-// the last end with the one behind it; beyond the row's end nothing is read.
+// the last end with the one behind it, be it another row's; beyond the tensor's end nothing is
+// read.
 template <typename T>
 class alignas(16) CopiedPackets<T, false> {
  public:
-  // left: elements from `from` to the row's end, of which the first 8 are the packet; zeros beyond.
-  __device__ void copy(const T* from, int left, int skipped) {
+  // left: elements from `from` to the row's end, of which the first 8 are the packet; beyond, zeros
+  // and one element of any value. end: of the tensor.
+  __device__ void copy(const T* from, int left, int skipped, const T* end) {
     if (skipped == kAlignedRows) {
       std::uint32_t* to = words_ + lane() * kPacketWords;
       if (left >= 8) {
@@ -68,9 +77,10 @@ class alignas(16) CopiedPackets<T, false> {
     } else {
       std::uint32_t* to = words_ + lane() * kLaneWords;
       const auto* begin = reinterpret_cast<const char*>(from) - skipped;
-      // With a skipped element the last word holds two more: the packet's last and the one behind.
-      const int elements = min(left, skipped > 0 ? 9 : 8);
-      const int bytes = left > 0 ? elements * static_cast<int>(sizeof(T)) + skipped : 0;
+      int bytes = left > 0 ? min(left, 8) * static_cast<int>(sizeof(T)) + skipped : 0;
+      // To a word's end. Where the tensor ends before it, half a word is loaded, which is waited
+      // for.
+      if (bytes % 4 != 0 && begin + bytes < reinterpret_cast<const char*>(end)) bytes += 2;
 #pragma unroll
       for (int i = 0; i < kLaneWords; ++i) {
         if (bytes - 4 * i == 2) {

@@ -30,7 +30,7 @@ class ElementLane {
     row_ = ScanStage<Shape>::row(block_channel_) + step;
     const std::int64_t channel = first_channel + block_channel_;
     const std::int64_t left = step < Shape::kTile ? params.channels - channel : 0;
-    left_ = static_cast<int>(max(std::int64_t{0}, min(left, std::int64_t{Shape::kPacket + 1})));
+    left_ = static_cast<int>(max(std::int64_t{0}, min(left, std::int64_t{Shape::kPacket})));
     const int first = set * Shape::kTile;
     to_copy_ = to_fill_ = to_finish_ = left_ > 0 ? length - first - step : 0;
     const std::int64_t position = begin + first + step;
@@ -57,13 +57,16 @@ class ElementLane {
   __device__ void copy(int slot) {
     ScanCopies<T, Shape>& to = copies(slot);
     const int left = to_copy_ > 0 ? left_ : 0;
-    to.delta.copy(delta_, left, delta_skipped_);
-    to.u.copy(u_, left, u_skipped_);
-    if (has_z()) to.z.copy(z_, left, z_skipped_);
+    to.delta.copy(delta_, left, delta_skipped_, end_of_channels(params_.delta));
+    to.u.copy(u_, left, u_skipped_, end_of_channels(params_.u));
+    if (has_z()) to.z.copy(z_, left, z_skipped_, end_of_channels(params_.z));
 #pragma unroll
     for (int i = 0; i < kWarpPieces; ++i) {
       if (!has_piece(i)) break;
-      to.states[i].copy(states_[i], states_to_copy_ > 0 ? states_left(i) : 0, states_skipped_[i]);
+      const Rows<const T>& rows =
+          warp_ + i * Shape::kElementWarps < kPieces ? params_.B : params_.C;
+      to.states[i].copy(states_[i], states_to_copy_ > 0 ? Shape::kPacket : 0, states_skipped_[i],
+                        end_of(rows, params_.sequences, Shape::kStates));
       states_[i] += states_stride_[i];
     }
     close_async_copies();
@@ -136,7 +139,7 @@ class ElementLane {
     if (kUsual) {
       store_packet(packet, to);
     } else {
-      store_elements(packet, to, min(left_, Shape::kPacket));
+      store_elements(packet, to, left_);
     }
   }
 
@@ -152,9 +155,8 @@ class ElementLane {
   __device__ static int lane() { return threadIdx.x % kWarpSize; }
   __device__ int row_step() const { return (warp_ * kWarpSize + lane()) / Shape::kPackets; }
   __device__ bool has_piece(int i) const { return warp_ + i * Shape::kElementWarps < 2 * kPieces; }
-  // States from those of piece i to the row's end.
-  __device__ int states_left(int i) const {
-    return Shape::kStates - (warp_ + i * Shape::kElementWarps) % kPieces * Shape::kPacket;
+  __device__ const T* end_of_channels(const Rows<const T>& rows) const {
+    return end_of(rows, params_.sequences, params_.channels);
   }
   __device__ bool has_z() const { return static_cast<bool>(params_.z); }
 
@@ -166,8 +168,7 @@ class ElementLane {
   ScanShared<T, Shape>& shared_;
   const int set_, warp_;
   int block_channel_, row_;
-  int left_;  // channels from this lane's first to the row's end, counted as far as one packet and
-              // 1
+  int left_;  // channels from this lane's first to the row's end, at most a packet
   // Steps from this lane's of the next tile to the sequence's end: none left, nothing to move.
   int to_copy_, to_fill_, to_finish_, states_to_copy_;
   const T *delta_, *u_, *z_;
