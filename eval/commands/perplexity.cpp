@@ -103,17 +103,17 @@ void run(const PerplexityOptions& typed, const std::string& command_line) {
   }
 
   const std::string model_dir = find_model_dir(options.model);
-  // Hashing gigabytes of weights takes seconds: they pass while the model is loaded.
+  // Hashing gigabytes of weights takes seconds: they pass while books are read and the model is
+  // loaded.
   std::future<std::vector<FileHash>> weights;
   if (out || !processes.is_alone()) {
     weights = std::async(std::launch::async, hash_weights, model_dir);
   }
-  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
   info.tokenizer = tokenizer_path(options.tokenizer, model_dir);
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(info.tokenizer);
-
   PerplexityRun run;
   run.books = read_books(options.data, *tokenizer);
+  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
   check_ids(run.books, *tokenizer, model->vocab_size());
   run.size = {*std::max_element(request.contexts.begin(), request.contexts.end()), options.score};
   const auto [placed, list] = place_windows(options, run.books, run.size);

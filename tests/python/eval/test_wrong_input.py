@@ -92,6 +92,12 @@ def test_a_missing_file(simba_eval, small_run, model, file):
     expect_refusal(simba_eval(*small_run), str(model))
 
 
+def test_data_is_looked_at_before_weights_are_loaded(simba_eval, small_run, model):
+    (model / "pytorch_model.bin").write_bytes(b"")
+    small_run[small_run.index("--data") + 1] = "/no/such/book.txt"
+    expect_refusal(simba_eval(*small_run), "/no/such/book.txt: no such file or folder")
+
+
 @pytest.mark.parametrize("file", ["config.json", "pytorch_model.bin", "tokenizer.model"])
 def test_a_truncated_file(simba_eval, small_run, model, file):
     content = (model / file).read_bytes()
