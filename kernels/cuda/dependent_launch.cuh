@@ -20,4 +20,10 @@ __device__ inline void wait_for_kernel_before() {
 #endif
 }
 
+// Asks for the line at `from` to be brought as far as L2, where it stays coherent: before the wait
+// too, and of what earlier kernels may write.
+__device__ inline void fetch_to_l2(const void* from) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(from)));
+}
+
 }  // namespace simba::kernels

@@ -12,20 +12,15 @@
 namespace simba::kernels {
 namespace {
 
-// Several rows of x take the registers of twice as many warps.
-template <int kRows>
-constexpr int kWarps = kRows == 1 ? 2 * kStreamWarps : kStreamWarps;
-constexpr int kAhead = 2;
-
 template <typename T, int kRows>
-__global__ void __launch_bounds__(kWarps<kRows>* kWarpSize, 1)
+__global__ void __launch_bounds__(kStreamWarps<kRows>* kWarpSize, 1)
     gemv_fast_kernel(const __grid_constant__ GemvParams<T> params, RowSplit split) {
   extern __shared__ uint4 shared[];  // several rows of x, and the sums
   let_next_kernel_begin();
   const auto rows = static_cast<int>(params.rows), inner = static_cast<int>(params.inner);
   const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * split.block_rows;
   const auto count = static_cast<int>(min(std::int64_t{split.block_rows}, params.outer - begin));
-  RowStream<T, kRows, kAhead> stream(params.weight + begin * inner, inner, count, split);
+  RowStream<T, kRows> stream(params.weight + begin * inner, inner, count, split);
   stream.fetch();
   wait_for_kernel_before();
   int packets = 0;  // of x in shared memory
@@ -55,8 +50,7 @@ template <typename T, int kRows>
 cudaError_t launch(const GemvParams<T>& params, cudaStream_t stream) {
   const int processors = multiprocessor_count();
   if (processors == 0) return cudaErrorNoDevice;
-  const RowSplit split =
-      split_rows<T, kRows, kWarps<kRows>>(params.inner, params.outer, processors);
+  const RowSplit split = split_rows<T, kRows>(params.inner, params.outer, processors);
   const std::size_t x_bytes = kRows == 1 ? 0 : params.rows * params.inner * sizeof(T);
   return launch_step(gemv_fast_kernel<T, kRows>, dim3(split.blocks), split.threads(),
                      x_bytes + split.sum_bytes<kRows>(), stream, params, split);

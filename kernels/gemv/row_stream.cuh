@@ -15,8 +15,11 @@
 
 namespace simba::kernels {
 
-inline constexpr int kStreamWarps = 8;    // of a block, or twice as many
-inline constexpr int kRowsUnderWay = 32;  // those of a block, segments counted as rows
+// Of a block; several rows of x take the registers of twice as many.
+template <int kRows>
+inline constexpr int kStreamWarps = kRows == 1 ? 16 : 8;
+// Times kStreamTogether, rows of a warp whose segments are on their way.
+inline constexpr int kStreamAhead = 2;
 // Of a lane in a segment. The widths of the published models are 3, 4 or 5 times a power of two, so
 // that 5 leave few of them without work.
 inline constexpr int kStreamPackets = 5;
@@ -25,7 +28,7 @@ template <typename T>
 inline constexpr int kSegmentElements = int{kWideElements<T>} * kSegmentPackets;
 // K may be a multiple of kWideElements up to this.
 template <typename T>
-inline constexpr std::int64_t kStreamLongest = std::int64_t{kSegmentElements<T>} * kStreamWarps;
+inline constexpr std::int64_t kStreamLongest = std::int64_t{kSegmentElements<T>} * 8;
 
 // Rows of weight that a warp multiplies at once: with several rows of x, two share the work of
 // unpacking those.
@@ -51,7 +54,7 @@ struct RowSplit {
 inline constexpr std::int64_t kStreamSumBytes = 32 * 1024;
 
 // A block to a multiprocessor, or more where their sums would not fit.
-template <typename T, int kRows, int kWarps>
+template <typename T, int kRows>
 RowSplit split_rows(std::int64_t inner, std::int64_t outer, int processors) {
   constexpr int kTogether = kStreamTogether<kRows>;
   const std::int64_t segments = std::max<std::int64_t>(ceil_div(inner, kSegmentElements<T>), 1);
@@ -61,7 +64,8 @@ RowSplit split_rows(std::int64_t inner, std::int64_t outer, int processors) {
   if (rows <= 2 * kTogether) rows = kTogether;
   RowSplit split{};
   split.segments = static_cast<int>(segments);
-  split.groups = static_cast<int>(std::min(kWarps / segments, ceil_div(rows, kTogether)));
+  split.groups =
+      static_cast<int>(std::min(kStreamWarps<kRows> / segments, ceil_div(rows, kTogether)));
   split.block_rows = static_cast<int>(rows);
   split.blocks = static_cast<unsigned>(ceil_div(outer, rows));
   return split;
@@ -82,9 +86,8 @@ __device__ inline Packet<T, kWideElements<T>> load_once(const T* from, bool exis
   return packet;
 }
 
-// One thread's part in the products of a block's `count` rows with at most kRows rows of x. kAhead:
-// times kStreamTogether, rows whose segments are on their way.
-template <typename T, int kRows, int kAhead>
+// One thread's part in the products of a block's `count` rows with at most kRows rows of x.
+template <typename T, int kRows>
 class RowStream {
  public:
   // `weight` is the block's first row.
@@ -107,7 +110,7 @@ class RowStream {
   // Asks for the first rows, before x is there.
   __device__ void fetch() {
 #pragma unroll
-    for (int d = 0; d < kAhead; ++d) load(ahead_[d], first_row_ + d * stride_);
+    for (int d = 0; d < kStreamAhead; ++d) load(ahead_[d], first_row_ + d * stride_);
   }
 
   // x: `rows` rows, x_stride apart. The lane keeps its part of a single one. There are not
@@ -128,16 +131,16 @@ class RowStream {
   // Writes the sums of this warp's segments; stream_sum adds them after the block's next barrier.
   __device__ void multiply(float* sums) {
 #pragma unroll 1
-    for (int begin = first_row_; begin < count_; begin += kAhead * stride_) {
+    for (int begin = first_row_; begin < count_; begin += kStreamAhead * stride_) {
 #pragma unroll
-      for (int d = 0; d < kAhead; ++d) {
+      for (int d = 0; d < kStreamAhead; ++d) {
         const int row = begin + d * stride_;
         if (row >= count_) break;
         float products[kTogether][kRows];
         multiply(ahead_[d], products);
         store(products, row, sums);
         // Not before, or the compiler puts it amid the products, which takes many more registers.
-        load(ahead_[d], row + kAhead * stride_);
+        load(ahead_[d], row + kStreamAhead * stride_);
       }
     }
   }
@@ -217,7 +220,7 @@ class RowStream {
   int first_row_, count_;
   int first_;  // this lane's first element of a row
   int left_;   // packets of the segment from it on
-  Segments ahead_[kAhead] = {};
+  Segments ahead_[kStreamAhead] = {};
   std::conditional_t<kRows == 1, Packet<T, kWide>[kStreamPackets], const T* [kRows]> x_ = {};
 };
 

@@ -10,13 +10,14 @@
 
 namespace simba::kernels {
 
-// For a block of kWarps warps and d_model up to kLongest, a multiple of kPacket. The sums' order
-// depends on d_model alone.
+// For a block of kWarps warps, 16 or a divisor, and d_model up to kLongest, a multiple of kPacket.
+// The sums' order depends on d_model alone: packets of 32 lanes, then those groups one by one.
 template <typename T, int kWarps, int kRows>
 class HeldNorm {
  public:
   static constexpr int kPacket = 8;
-  static constexpr int kHeld = 2;
+  static constexpr int kGroups = 16;
+  static constexpr int kHeld = kGroups / kWarps;
   static constexpr int kThreads = kWarps * kWarpSize;
   static constexpr int kLongest = kHeld * kPacket * kThreads;
 
@@ -43,14 +44,13 @@ class HeldNorm {
 
   // Block 0 writes r as well.
   __device__ void write(T* normed) const {
-    __shared__ float warp_sums[kRows][kWarps];
+    __shared__ float group_sums[kRows][kGroups];
     float r[kRows][kHeld][kPacket];
 #pragma unroll
     for (int s = 0; s < kRows; ++s) {
-      float squares = 0;
 #pragma unroll
       for (int i = 0; i < kHeld; ++i) {
-        float hidden[kPacket];
+        float hidden[kPacket], squares = 0;
         unpack(hidden_[s][i], hidden);
         unpack(residual_[s][i], r[s][i]);
 #pragma unroll
@@ -61,9 +61,10 @@ class HeldNorm {
         if (blockIdx.x == 0 && s < params_.rows && exists(i)) {
           store_packet(pack<float>(r[s][i]), params_.new_residual + s * params_.d_model + at(i));
         }
+        squares = warp_sum(squares);
+        const int group = static_cast<int>(threadIdx.x) / kWarpSize + i * kWarps;
+        if (threadIdx.x % kWarpSize == 0) group_sums[s][group] = squares;
       }
-      squares = warp_sum(squares);
-      if (threadIdx.x % kWarpSize == 0) warp_sums[s][threadIdx.x / kWarpSize] = squares;
     }
     __syncthreads();
 #pragma unroll
@@ -71,7 +72,7 @@ class HeldNorm {
       if (s >= params_.rows) break;
       float squares = 0;
 #pragma unroll
-      for (int i = 0; i < kWarps; ++i) squares += warp_sums[s][i];
+      for (int i = 0; i < kGroups; ++i) squares += group_sums[s][i];
       const float scale = norm_scale(squares, params_.d_model, params_.eps);
 #pragma unroll
       for (int i = 0; i < kHeld; ++i) {

@@ -23,12 +23,11 @@ struct BlockItems {
   __device__ int row(int item) const { return item % count; }
 };
 
-constexpr int kThreads = kStreamWarps * kWarpSize;
 template <int kRows>
-constexpr int kAhead = kRows == 1 ? 6 : 2;
+constexpr int kThreads = kStreamWarps<kRows>* kWarpSize;
 
 template <typename T, int kRows>
-__global__ void __launch_bounds__(kThreads, 1)
+__global__ void __launch_bounds__(kThreads<kRows>, 1)
     in_proj_step_fast_kernel(const __grid_constant__ InProjStepParams<T> params, RowSplit split) {
   // Of a thread, with their convolution loaded ahead: enough for a published model.
   constexpr int kHeldItems = (kRows + 1) / 2;
@@ -39,10 +38,9 @@ __global__ void __launch_bounds__(kThreads, 1)
   const BlockItems items{
       static_cast<int>(params.rows),
       static_cast<int>(min(std::int64_t{split.block_rows}, 2 * params.channels - begin))};
-  RowStream<T, kRows, kAhead<kRows>> stream(params.in_proj + begin * d_model, d_model, items.count,
-                                            split);
+  RowStream<T, kRows> stream(params.in_proj + begin * d_model, d_model, items.count, split);
   stream.fetch();
-  HeldNorm<T, kStreamWarps, kRows> norm(params);
+  HeldNorm<T, kStreamWarps<kRows>, kRows> norm(params);
   wait_for_kernel_before();
 
   norm.load();
@@ -55,7 +53,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   ConvStep<T> held[kHeldItems];
   const auto load_held = [&] {
 #pragma unroll
-    for (int i = 0; i < kHeldItems; ++i) load_conv(thread + i * kThreads, held[i]);
+    for (int i = 0; i < kHeldItems; ++i) load_conv(thread + i * kThreads<kRows>, held[i]);
   };
   constexpr bool kEarly = kRows <= 2;  // with more there are not registers enough beside the norm's
   if (kEarly) load_held();
@@ -79,8 +77,9 @@ __global__ void __launch_bounds__(kThreads, 1)
     }
   };
 #pragma unroll
-  for (int i = 0; i < kHeldItems; ++i) finish(thread + i * kThreads, held[i]);
-  for (int item = thread + kHeldItems * kThreads; item < items.size(); item += kThreads) {
+  for (int i = 0; i < kHeldItems; ++i) finish(thread + i * kThreads<kRows>, held[i]);
+  for (int item = thread + kHeldItems * kThreads<kRows>; item < items.size();
+       item += kThreads<kRows>) {
     ConvStep<T> conv;
     load_conv(item, conv);
     finish(item, conv);
@@ -91,10 +90,9 @@ template <typename T, int kRows>
 cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
   const int processors = multiprocessor_count();
   if (processors == 0) return cudaErrorNoDevice;
-  const RowSplit split =
-      split_rows<T, kRows, kStreamWarps>(params.d_model, 2 * params.channels, processors);
+  const RowSplit split = split_rows<T, kRows>(params.d_model, 2 * params.channels, processors);
   const std::size_t normed_bytes = params.rows * params.d_model * sizeof(T);
-  return launch_step(in_proj_step_fast_kernel<T, kRows>, dim3(split.blocks), kThreads,
+  return launch_step(in_proj_step_fast_kernel<T, kRows>, dim3(split.blocks), kThreads<kRows>,
                      normed_bytes + split.sum_bytes<kRows>(), stream, params, split);
 }
 
@@ -102,7 +100,7 @@ cudaError_t launch(const InProjStepParams<T>& params, cudaStream_t stream) {
 
 template <typename T>
 bool fast_path_takes(const InProjStepParams<T>& params) {
-  using Norm = HeldNorm<T, kStreamWarps, 1>;
+  using Norm = HeldNorm<T, kStreamWarps<1>, 1>;
   constexpr int kPacket = Norm::kPacket;
   return params.width == kConvStepWidth && params.d_model % kPacket == 0 &&
          params.d_model <= Norm::kLongest && params.d_model <= kStreamLongest<T> &&

@@ -52,6 +52,15 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int place = (k * kLanes + lane) * kWide;
     if (place < rank) weights[k] = load_packet<kWide>(weight_row + place);
   }
+  const std::int64_t at = blockIdx.y * params.channels + channel;
+  float* const states = params.state + at * kStates + lane * kEach;
+  const float* const A_row = params.A + channel * kStates + lane * kEach;
+  fetch_to_l2(states);
+  fetch_to_l2(A_row);
+  if (thread == 0) {
+    fetch_to_l2(params.delta_bias + channel);
+    fetch_to_l2(params.D + channel);
+  }
   wait_for_kernel_before();
 
   const T* row = params.dt_B_C + std::int64_t{blockIdx.y} * (rank + 2 * kStates);
@@ -61,10 +70,8 @@ __global__ void __launch_bounds__(kThreads, 1)
   if (of_dt ? place < rank : place < kInputs) {
     input = load_packet<kWide>(row + (of_dt ? place : rank + place - kLongestRank));
   }
-  const std::int64_t at = blockIdx.y * params.channels + channel;
-  float* const states = params.state + at * kStates + lane * kEach;
   const auto state_packet = load_packet<kEach>(static_cast<const float*>(states));
-  const auto A_packet = load_packet<kEach>(params.A + channel * kStates + lane * kEach);
+  const auto A_packet = load_packet<kEach>(A_row);
   const float bias = params.delta_bias[channel], skip = params.D[channel];
   const float u = to_accumulate(params.u[at]), z = to_accumulate(params.z[at]);
   if (place < kInputs) inputs[thread] = input;
