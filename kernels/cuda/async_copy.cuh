@@ -24,11 +24,11 @@ __device__ inline void async_copy_8(void* to_shared, const void* from, bool exis
 #endif
 }
 
-// The same of 4 bytes.
-__device__ inline void async_copy_4(void* to_shared, const void* from, bool exists) {
+// 4 bytes, both addresses aligned to them, of which the first `bytes` are read and the others
+// zeros.
+__device__ inline void async_copy_4(void* to_shared, const void* from, int bytes) {
 #if __CUDA_ARCH__ >= 800
   const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(to_shared));
-  const int bytes = exists ? 4 : 0;
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(from), "r"(bytes)
                : "memory");
 #endif

@@ -22,20 +22,13 @@ __device__ inline int skipped_bytes(const Rows<const T>& rows, const T* packet) 
   return static_cast<int>(reinterpret_cast<std::uintptr_t>(packet) % 4);
 }
 
-// The end of the tensor, whose last row is `width` elements long.
-template <typename T>
-__device__ inline const T* end_of(const Rows<const T>& rows, const Sequences& sequences,
-                                  std::int64_t width) {
-  return rows.row(sequences.batch(sequences.count - 1), sequences.length - 1) + width;
-}
-
 // kAligned: every packet lies at a multiple of 16 bytes and is whole, or is not there (left 0).
 template <typename T, bool kAligned>
 class alignas(16) CopiedPackets {
  public:
   // Begins to copy this lane's packet from `from` on; zeros where `left`, the elements from there
   // to the row's end, is 0.
-  __device__ void copy(const T* from, int left, int /*skipped*/, const T* /*end*/) {
+  __device__ void copy(const T* from, int left, int /*skipped*/, bool /*last*/) {
     constexpr int kWide = kWideElements<T>;
     std::uint32_t* to = words_ + lane() * kPacketWords;
 #pragma unroll
@@ -56,39 +49,34 @@ class alignas(16) CopiedPackets {
 };
 
 // Rows may begin at any element: a lane copies the words that its packet touches, and puts 16-bit
-// elements in place as it reads them. The first word may begin with the element before the packet,
-// the last end with the one behind it, be it another row's; beyond the tensor's end nothing is
-// read.
+// elements in place as it reads them. The first word may begin with the element before the packet.
 template <typename T>
 class alignas(16) CopiedPackets<T, false> {
  public:
-  // left: elements from `from` to the row's end, of which the first 8 are the packet; beyond, zeros
-  // and one element of any value. end: of the tensor.
-  __device__ void copy(const T* from, int left, int skipped, const T* end) {
-    if (skipped == kAlignedRows) {
-      std::uint32_t* to = words_ + lane() * kPacketWords;
-      if (left >= 8) {
+  // left: elements from `from` to the row's end, of which the first 8 are the packet; zeros beyond.
+  // last: no row lies behind this one; loads, which are waited for, since compute-sanitizer takes
+  // the copy of half a word for one of a whole, beyond the tensor's end.
+  __device__ void copy(const T* from, int left, int skipped, bool last) {
+    const bool aligned = skipped == kAlignedRows;
+    std::uint32_t* to = words_ + lane() * (aligned ? kPacketWords : kLaneWords);
+    if (aligned && left >= 8) {
 #pragma unroll
-        for (int i = 0; i < kPacketWords; i += 4) async_copy_16(to + i, from + i * kPerWord, true);
-      } else {
+      for (int i = 0; i < kPacketWords; i += 4) async_copy_16(to + i, from + i * kPerWord, true);
+      return;
+    }
+    const int before = aligned ? 0 : skipped;
+    if (last) {
+      auto* elements = reinterpret_cast<T*>(reinterpret_cast<char*>(to) + before);
 #pragma unroll
-        for (int i = 0; i < 8; ++i) reinterpret_cast<T*>(to)[i] = i < left ? from[i] : T{};
-      }
-    } else {
-      std::uint32_t* to = words_ + lane() * kLaneWords;
-      const auto* begin = reinterpret_cast<const char*>(from) - skipped;
-      int bytes = left > 0 ? min(left, 8) * static_cast<int>(sizeof(T)) + skipped : 0;
-      // To a word's end. Where the tensor ends before it, half a word is loaded, which is waited
-      // for.
-      if (bytes % 4 != 0 && begin + bytes < reinterpret_cast<const char*>(end)) bytes += 2;
+      for (int i = 0; i < 8; ++i) elements[i] = i < left ? from[i] : T{};
+      return;
+    }
+    const auto* begin = reinterpret_cast<const char*>(from) - before;
+    const int bytes = left > 0 ? min(left, 8) * static_cast<int>(sizeof(T)) + before : 0;
 #pragma unroll
-      for (int i = 0; i < kLaneWords; ++i) {
-        if (bytes - 4 * i == 2) {
-          to[i] = *reinterpret_cast<const std::uint16_t*>(begin + 4 * i);
-        } else {
-          async_copy_4(to + i, begin + 4 * i, bytes - 4 * i >= 4);
-        }
-      }
+    for (int i = 0; i < kLaneWords; ++i) {
+      if (i == kPacketWords && aligned) break;
+      async_copy_4(to + i, begin + 4 * i, max(0, min(bytes - 4 * i, 4)));
     }
   }
 

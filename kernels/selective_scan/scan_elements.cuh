@@ -29,8 +29,8 @@ class ElementLane {
     block_channel_ = item % Shape::kPackets * Shape::kPacket;
     row_ = ScanStage<Shape>::row(block_channel_) + step;
     const std::int64_t channel = first_channel + block_channel_;
-    const std::int64_t left = step < Shape::kTile ? params.channels - channel : 0;
-    left_ = static_cast<int>(max(std::int64_t{0}, min(left, std::int64_t{Shape::kPacket})));
+    left_ = static_cast<int>(
+        max(std::int64_t{0}, min(params.channels - channel, std::int64_t{Shape::kPacket})));
     const int first = set * Shape::kTile;
     to_copy_ = to_fill_ = to_finish_ = left_ > 0 ? length - first - step : 0;
     const std::int64_t position = begin + first + step;
@@ -42,7 +42,7 @@ class ElementLane {
     u_skipped_ = skipped_bytes(params.u, u_);
     z_skipped_ = skipped_bytes(params.z, z_);
     // For states, a lane is a step: no two lanes of a warp write to one bank.
-    states_to_copy_ = lane() < Shape::kTile ? length - first - lane() : 0;
+    states_to_copy_ = length - first - lane();
 #pragma unroll
     for (int i = 0; i < kWarpPieces; ++i) {
       const int piece = warp + i * Shape::kElementWarps;
@@ -57,16 +57,14 @@ class ElementLane {
   __device__ void copy(int slot) {
     ScanCopies<T, Shape>& to = copies(slot);
     const int left = to_copy_ > 0 ? left_ : 0;
-    to.delta.copy(delta_, left, delta_skipped_, end_of_channels(params_.delta));
-    to.u.copy(u_, left, u_skipped_, end_of_channels(params_.u));
-    if (has_z()) to.z.copy(z_, left, z_skipped_, end_of_channels(params_.z));
+    to.delta.copy(delta_, left, delta_skipped_, to_copy_ == 1);
+    to.u.copy(u_, left, u_skipped_, to_copy_ == 1);
+    if (has_z()) to.z.copy(z_, left, z_skipped_, to_copy_ == 1);
 #pragma unroll
     for (int i = 0; i < kWarpPieces; ++i) {
       if (!has_piece(i)) break;
-      const Rows<const T>& rows =
-          warp_ + i * Shape::kElementWarps < kPieces ? params_.B : params_.C;
       to.states[i].copy(states_[i], states_to_copy_ > 0 ? Shape::kPacket : 0, states_skipped_[i],
-                        end_of(rows, params_.sequences, Shape::kStates));
+                        states_to_copy_ == 1);
       states_[i] += states_stride_[i];
     }
     close_async_copies();
@@ -94,25 +92,21 @@ class ElementLane {
 #pragma unroll
       for (int i = 0; i < 8; ++i) delta[i] += shared_.bias[block_channel_ + i];
     }
-    if (kAllLanesFill || row_step() < Shape::kTile) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        stage.delta[row_ + i * Shape::kRow] = exists ? delta[i] : 0;
-        stage.delta_u[row_ + i * Shape::kRow] = exists ? delta[i] * u[i] : 0;
-      }
+    for (int i = 0; i < 8; ++i) {
+      stage.delta[row_ + i * Shape::kRow] = exists ? delta[i] : 0;
+      stage.delta_u[row_ + i * Shape::kRow] = exists ? delta[i] * u[i] : 0;
     }
 #pragma unroll
     for (int i = 0; i < kWarpPieces; ++i) {
       if (!has_piece(i)) break;
       float values[8];
       unpack(from.states[i].packet(states_skipped_[i]), values);
-      if (lane() < Shape::kTile) {
-        // C follows B.
-        float* rows = &stage.B[0][0] +
-                      (warp_ + i * Shape::kElementWarps) * (Shape::kPacket * Shape::kRow) + lane();
+      // C follows B.
+      float* rows = &stage.B[0][0] +
+                    (warp_ + i * Shape::kElementWarps) * (Shape::kPacket * Shape::kRow) + lane();
 #pragma unroll
-        for (int n = 0; n < 8; ++n) rows[n * Shape::kRow] = values[n];
-      }
+      for (int n = 0; n < 8; ++n) rows[n * Shape::kRow] = values[n];
     }
   }
 
@@ -149,15 +143,9 @@ class ElementLane {
   static constexpr int kWarpPieces = Shape::kWarpPieces;
   static constexpr int kSteps =
       Shape::kTile * Shape::kElementSets;  // from a set's tile to its next
-  static constexpr bool kAllLanesFill =
-      Shape::kElementWarps * kWarpSize == Shape::kTile * Shape::kPackets;
 
   __device__ static int lane() { return threadIdx.x % kWarpSize; }
-  __device__ int row_step() const { return (warp_ * kWarpSize + lane()) / Shape::kPackets; }
   __device__ bool has_piece(int i) const { return warp_ + i * Shape::kElementWarps < 2 * kPieces; }
-  __device__ const T* end_of_channels(const Rows<const T>& rows) const {
-    return end_of(rows, params_.sequences, params_.channels);
-  }
   __device__ bool has_z() const { return static_cast<bool>(params_.z); }
 
   __device__ ScanCopies<T, Shape>& copies(int slot) const {

@@ -35,14 +35,14 @@ struct ScanShape {
   static constexpr int kChannels = kGroups * kGroupChannels;
   // Every warp of a group has as many turns in each tile.
   static constexpr int kWarpTurns = kTile / (kTurn * kRotation);
-  static_assert(kWarpTurns * kTurn * kRotation == kTile && kTile <= kWarpSize);
+  static_assert(kWarpTurns * kTurn * kRotation == kTile && kTile == kWarpSize);
   static_assert(kStages % kElementSets == 0);
 
   // Element warps move packets of 8 channels, of a step each lane.
   static constexpr int kPacket = 8;
   static constexpr int kPackets = kChannels / kPacket;
   static_assert(kChannels % kPacket == 0);
-  static constexpr int kElementWarps = (kTile * kPackets + kWarpSize - 1) / kWarpSize;  // of a set
+  static constexpr int kElementWarps = kTile * kPackets / kWarpSize;  // of a set
   static constexpr int kStateWarps = kGroups * kRotation;
   // Tiles whose copies a set of element warps has begun before it needs them, and tiles that it
   // holds: from then until they are finished, kStages later.
@@ -55,7 +55,7 @@ struct ScanShape {
   // Rows are padded by 4 floats: 8 rows at the same steps lie in different banks. Packets are moved
   // apart so that the element warps' lanes, some steps of every packet, meet few conflicts.
   static constexpr int kRow = kTile + 4;
-  static constexpr int kGap = kPackets == 1 ? 0 : kPackets == 2 ? 16 : kPackets == 3 ? 12 : 8;
+  static constexpr int kGap = kPackets == 1 ? 0 : kPackets == 2 ? 16 : 8;
   static constexpr int kPacketRows = kPacket * kRow + kGap;
 };
 

@@ -24,10 +24,10 @@ namespace simba::kernels {
 // hide one another's waits and taking turns only costs.
 //                                lanes' states, channel's lanes, groups, turn, rotation, element
 //                                sets, tile, stages, blocks
-using ScanOf40 = ScanShape<4, 4, 5, 4, 4, 1, 32, 4, 1>;
-using ScanOf32 = ScanShape<4, 4, 4, 8, 4, 1, 32, 4, 1>;
-using ScanOf16 = ScanShape<2, 8, 4, 8, 4, 2, 32, 4, 1>;
-using ScanOf8 = ScanShape<2, 8, 2, 8, 4, 2, 32, 4, 1>;
+using ScanOf40 = ScanShape<4, 4, 5, 8, 2, 2, 32, 4, 1>;
+using ScanOf32 = ScanShape<4, 4, 4, 8, 2, 2, 32, 4, 1>;
+using ScanOf16 = ScanShape<4, 4, 2, 8, 4, 4, 32, 4, 1>;
+using ScanOf8 = ScanShape<2, 8, 2, 8, 4, 4, 32, 8, 1>;
 using ScanOfMany = ScanShape<4, 4, 4, 8, 1, 1, 32, 2, 3>;
 using ScanOf40With8 = ScanShape<2, 4, 5, 8, 2, 1, 32, 4, 1>;
 using ScanOfManyWith8 = ScanShape<2, 4, 4, 8, 1, 1, 32, 2, 3>;
@@ -129,9 +129,6 @@ cudaError_t launch_cheapest(std::span<const ScanChoice<T>> choices,
   return std::ranges::min_element(choices, {}, cost)->launch(params, stream);
 }
 
-template <typename T, bool kUsual>
-inline constexpr ScanChoice<T> kManyBlocks = choice<T, ScanOfMany, kUsual>(3, {41.2, 62.0, 86.4});
-
 // The times are of calls with z.
 template <typename T, bool kGated>
 inline constexpr ScanChoice<T> kUsualOf16States[] = {
@@ -139,17 +136,18 @@ inline constexpr ScanChoice<T> kUsualOf16States[] = {
     {{32, 1, {30.3}}, launch_lone<T, LoneScanOf<T, 32>, kGated>},
     {{16, 2, {19.8, 32.3}}, launch_lone<T, LoneScanOf<T, 16>, kGated>},
     {{8, 2, {15.1, 23.8}}, launch_lone<T, LoneScanOf<T, 8, 16>, kGated>},
-    kManyBlocks<T, true>,
+    choice<T, ScanOfMany, true>(3, {41.2, 62.0, 86.4}),
     {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T, kGated>},
 };
 
+// Of rows of an odd number of channels.
 template <typename T>
 inline constexpr ScanChoice<T> kUnusualOf16States[] = {
-    choice<T, ScanOf40, false>(1, {45.7}),
-    choice<T, ScanOf32, false>(1, {31.1}),
-    choice<T, ScanOf16, false>(1, {20.1}),
-    choice<T, ScanOf8, false>(2, {16.6, 29.0}),
-    kManyBlocks<T, false>,
+    choice<T, ScanOf40, false>(1, {56.1}),
+    choice<T, ScanOf32, false>(1, {43.0}),
+    choice<T, ScanOf16, false>(1, {27.1}),
+    choice<T, ScanOf8, false>(1, {20.2}),
+    choice<T, ScanOfMany, false>(3, {47.5, 77.0, 108}),
 };
 
 template <typename T, bool kUsual>
