@@ -20,7 +20,6 @@ inline constexpr int kStates = 16;
 inline constexpr int kThreads = 128;
 inline constexpr int kWarps = kThreads / kWarpSize;
 inline constexpr int kBlockChannels = 64;
-inline constexpr int kWarpChannels = kBlockChannels / kWarps;
 inline constexpr int kTileSteps = 8;
 inline constexpr int kLaneChannels = 2;
 inline constexpr int kLaneStates = 4;
