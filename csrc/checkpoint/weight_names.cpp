@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "csrc/checkpoint/unplaced_tensors.h"
+#include "csrc/model/vector_math.h"
 
 namespace simba {
 namespace {
@@ -121,7 +122,10 @@ class Placer {
       return tensor.to(device_, matrix_dtype_).contiguous();
     }
     at::Tensor acc = tensor.to(acc_dtype_).contiguous();
-    if (role == Role::kLogA) acc = acc.exp().neg();
+    if (role == Role::kLogA) {
+      settle_vector_math();
+      acc = acc.exp().neg();
+    }
     if (role == Role::kConvolution) acc = acc.squeeze(1);
     return acc.to(device_);
   }

@@ -10,6 +10,7 @@
 
 #include "csrc/input_error.h"
 #include "csrc/model/splitmix64.h"
+#include "csrc/model/vector_math.h"
 
 namespace simba {
 namespace {
@@ -18,6 +19,7 @@ constexpr double kUnit = 0x1p40;
 
 // (S, k) int64, of logits in falling order.
 at::Tensor weights_of(const at::Tensor& sorted, double temperature) {
+  settle_vector_math();
   const at::Tensor logits = sorted.to(at::kDouble);
   return logits.sub(logits.narrow(1, 0, 1)).div_(temperature).exp_().mul_(kUnit).to(at::kLong);
 }

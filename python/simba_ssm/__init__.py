@@ -10,8 +10,10 @@ operators, ``reference`` their definition in plain PyTorch, ``drop_in`` mamba_ss
 """
 
 from simba_ssm._library import load_ops_library
+from simba_ssm._vector_math import settle_vector_math
 
 load_ops_library()
+settle_vector_math()
 
 # After the library: ops registers what Python adds to its operators.
 from simba_ssm import modeling, ops, reference  # noqa: E402

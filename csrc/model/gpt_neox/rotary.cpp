@@ -9,6 +9,8 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sin.h>
 
+#include "csrc/model/vector_math.h"
+
 namespace simba {
 
 RotaryEmbedding::RotaryEmbedding(const GptNeoXConfig& config, at::ScalarType dtype,
@@ -20,6 +22,7 @@ RotaryEmbedding::RotaryEmbedding(const GptNeoXConfig& config, at::ScalarType dty
       at::arange(0, config.rotary_dim, 2, acc).div_(static_cast<double>(config.rotary_dim));
   const at::Tensor frequencies = at::pow(config.rotary_base, exponents).reciprocal_();
   const at::Tensor angles = at::outer(at::arange(config.max_length, acc), frequencies);
+  settle_vector_math();
   cos_ = angles.cos().to(device);
   sin_ = angles.sin().to(device);
 }
