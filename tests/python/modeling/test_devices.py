@@ -102,6 +102,11 @@ def test_drop_in(device):
             (u[i], delta[i].abs(), -A[i].exp(), B[i], C[i], None, z[i], None, True, True) for i in (0, 1)
         ],
         "causal_conv1d_fn": [(u[i], weight[i], None, seq_idx.to(u[i].device)) for i in (0, 1)],
+        "causal_conv1d_update": [
+            (u[i][..., 0], z[i][..., :4].clone(), weight[i], None, "silu",
+             torch.tensor([5, 2], device=u[i].device))
+            for i in (0, 1)
+        ],
         "selective_state_update": [
             (torch.ones(2, 6, 4, device=u[i].device), u[i][..., 0], delta[i][..., 0], -A[i].exp(),
              C[i][..., 0], C[i][..., 1])

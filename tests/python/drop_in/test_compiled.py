@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from drop_in_inputs import normal
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from simba_ssm.drop_in import causal_conv1d_fn, selective_scan_fn, selective_state_update
-
-
-def normal(*shape: int, dtype=torch.float32, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+from simba_ssm.drop_in import (
+    causal_conv1d_fn,
+    causal_conv1d_update,
+    selective_scan_fn,
+    selective_state_update,
+)
 
 
 @torch.no_grad()
@@ -49,3 +50,14 @@ def test_batches_of_any_size_share_what_is_compiled():
         assert torch.equal(conv(u, weight), causal_conv1d_fn(u, weight))
     # Each for the first size, and for those after it.
     assert counter.frame_count == 4
+
+
+@torch.no_grad()
+def test_a_compiled_convolution_step():
+    torch.compiler.reset()
+    compiled = torch.compile(causal_conv1d_update, fullgraph=True, backend="aot_eager")
+    weight, x, before = normal(6, 4, seed=1), normal(2, 6, seed=2), normal(2, 6, 3, seed=3)
+    state, expected_state = before.clone(), before.clone()
+    expected = causal_conv1d_update(x, expected_state, weight, activation="silu")
+    assert torch.equal(compiled(x, state, weight, activation="silu"), expected)
+    assert torch.equal(state, expected_state) and not torch.equal(state, before)

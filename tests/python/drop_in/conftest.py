@@ -1,0 +1,8 @@
+"""What this room's tests share is imported by its bare name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
