@@ -11,6 +11,7 @@
 
 #include "csrc/checkpoint/hub_cache.h"
 #include "csrc/checkpoint/load_model.h"
+#include "csrc/checkpoint/load_shape.h"
 #include "csrc/input_error.h"
 #include "eval/commands/commands.h"
 #include "eval/commands/perplexity_request.h"
@@ -46,6 +47,15 @@ PlacedWindows place_windows(const PerplexityOptions& options, const std::vector<
   }
   return {"spread",
           spread_windows(books, size, parse_counts("--windows", options.windows).front())};
+}
+
+// The last scored token is not fed.
+void check_length(const WindowSize& size, const ModelShape& model) {
+  const std::optional<std::int64_t> most = model.max_length();
+  if (!most || size.context + size.score - 1 <= *most) return;
+  throw InputError("--context: expected context + score - 1 of at most the model's " +
+                   std::to_string(*most) + " tokens, got " + std::to_string(size.context) + " + " +
+                   std::to_string(size.score) + " - 1");
 }
 
 // The names of books too short for one window.
@@ -113,17 +123,20 @@ void run(const PerplexityOptions& typed, const std::string& command_line) {
   const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(info.tokenizer);
   PerplexityRun run;
   run.books = read_books(options.data, *tokenizer);
-  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
-  check_ids(run.books, *tokenizer, model->vocab_size());
+  // Whatever can be wrong with data or options is found before a weight is read.
+  const std::unique_ptr<ModelShape> model_shape = load_shape(model_dir);
+  check_ids(run.books, *tokenizer, model_shape->vocab_size());
   run.size = {*std::max_element(request.contexts.begin(), request.contexts.end()), options.score};
+  check_length(run.size, *model_shape);
   const auto [placed, list] = place_windows(options, run.books, run.size);
   report_too_short(run.books, list, run.size);
   run.windows = list.windows;
   run.batch = options.batch;
   const RunShape shape{static_cast<std::int64_t>(run.windows.size()), options.score};
-  run.rows = make_rows(*model, request.methods, request.contexts, shape);
+  run.rows = make_rows(*model_shape, request.methods, request.contexts, shape);
   if (options.methods.match_flops)
-    run.rows = with_matched_flops(*model, std::move(run.rows), shape);
+    run.rows = with_matched_flops(*model_shape, std::move(run.rows), shape);
+  const std::unique_ptr<LanguageModel> model = load_model(model_dir, request.dtype, request.device);
 
   PerplexitySettings settings;
   settings.model_config = read_file((std::filesystem::path(model_dir) / "config.json").string());

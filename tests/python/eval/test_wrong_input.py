@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkpoints import DATA, DEMO
+from gpt_neox import random_gpt_neox, save
 from refusals import expect_refusal
 
 REPLACED = [
@@ -96,6 +97,23 @@ def test_data_is_looked_at_before_weights_are_loaded(simba_eval, small_run, mode
     (model / "pytorch_model.bin").write_bytes(b"")
     small_run[small_run.index("--data") + 1] = "/no/such/book.txt"
     expect_refusal(simba_eval(*small_run), "/no/such/book.txt: no such file or folder")
+
+
+def test_more_tokens_than_the_model_reads(simba_eval, small_run, tmp_path):
+    """Before weights are loaded, whichever context comes first; the last scored token is not fed."""
+    folder = tmp_path / "pythia"
+    save(random_gpt_neox({"vocab_size": 4096, "max_position_embeddings": 100}), folder)
+    shutil.copy(DEMO / "tokenizer.model", folder)
+    small_run[small_run.index("--model") + 1] = folder
+    small_run[small_run.index("--retention") + 1] = "1"
+    small_run[small_run.index("--context") + 1] = "20,93"
+    assert simba_eval(*small_run).returncode == 0
+    (folder / "model.safetensors").write_bytes(b"")
+    small_run[small_run.index("--context") + 1] = "20,94"
+    expect_refusal(
+        simba_eval(*small_run),
+        "--context: expected context + score - 1 of at most the model's 100 tokens, got 94 + 8 - 1",
+    )
 
 
 @pytest.mark.parametrize("file", ["config.json", "pytorch_model.bin", "tokenizer.model"])
