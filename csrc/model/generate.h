@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "csrc/model/cuda_graph.h"
-#include "csrc/model/mamba_state.h"
+#include "csrc/model/decoder.h"
 #include "csrc/model/sampling.h"
 #include "csrc/model/simba.h"
 
@@ -28,34 +28,6 @@ struct GenerateOptions {
 
 // Sees the tokens of one step: (S) ids, -1 for sequences that have ended. Returning false ends all.
 using OnTokens = std::function<bool(const std::vector<std::int64_t>& ids)>;
-
-// One token after the other for a fixed number of sequences: embedding, layers, logits and choice,
-// kSteps times in one call. On a GPU a call is one CUDA graph; ids never leave the device.
-class Decoder {
- public:
-  // steps: tokens of one call. capture: null runs every call as it is.
-  Decoder(const Simba& model, std::int64_t sequences, const Sampling& sampling, std::int64_t steps,
-          const Capture& capture);
-
-  // Starts from copies of the state's layers and the first ids (S) int64.
-  void start(const std::vector<MambaLayerState>& layers, const at::Tensor& ids);
-  // uniforms (steps, S) float64 on the host. Returns the chosen ids (steps, S) on the device, which
-  // the next call overwrites. Does not wait for the device.
-  const at::Tensor& advance(const at::Tensor& uniforms);
-
-  std::int64_t steps() const { return steps_; }
-  bool serves(std::int64_t sequences, const Sampling& sampling) const;
-
- private:
-  void run();
-
-  const Simba& model_;
-  Sampling sampling_;
-  std::int64_t steps_;
-  std::vector<MambaLayerState> layers_;
-  at::Tensor ids_, uniforms_, chosen_;
-  std::function<void()> replay_;
-};
 
 // Decodes with one model, which must outlive it. Keeps the decoders of the last kDecoders batch
 // sizes and samplings (each with its CUDA graph and states). Calls may overlap, in threads or
