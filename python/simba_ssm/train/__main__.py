@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simba_ssm.train.config import read_config
+from simba_ssm.train.config_file import read_config
 from simba_ssm.train.errors import TrainError, TrainingStopped
 from simba_ssm.train.loop import train
 from simba_ssm.train.toml_table import tomllib

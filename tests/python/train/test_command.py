@@ -125,7 +125,7 @@ def test_validation_reads_what_it_says(config: Path, tmp_path: Path) -> None:
     """nll_at_1, the dense model on the continuations alone, by hand."""
     out = tmp_path / "out"
     assert main([str(config), "--out", str(out), "--set", "run.steps=1"]) == 0
-    from simba_ssm.train.config import read_config
+    from simba_ssm.train.config_file import read_config
     from simba_ssm.train.place import Place
     from simba_ssm.train.prepare import prepare_texts
 

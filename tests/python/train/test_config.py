@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import ROOT
-from simba_ssm.train.config import read_config
+from simba_ssm.train.config_file import read_config
 from simba_ssm.train.errors import TrainError
 from tiny import tiny_run, write_toml
 

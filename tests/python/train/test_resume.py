@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from simba_ssm.train.__main__ import main
-from simba_ssm.train.config import read_config
+from simba_ssm.train.config_file import read_config
 from simba_ssm.train.errors import TrainError
 from simba_ssm.train.loop import train
 from tiny import command, environment, losses, metrics, tiny_run
