@@ -28,7 +28,7 @@ template <typename T>
 inline constexpr int kSegmentElements = int{kWideElements<T>} * kSegmentPackets;
 // K may be a multiple of kWideElements up to this.
 template <typename T>
-inline constexpr std::int64_t kStreamLongest = std::int64_t{kSegmentElements<T>} * 8;
+inline constexpr std::int64_t kStreamLongest = std::int64_t{kSegmentElements<T>} * kStreamWarps<2>;
 
 // Rows of weight that a warp multiplies at once: with several rows of x, two share the work of
 // unpacking those.

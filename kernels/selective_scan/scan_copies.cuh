@@ -54,8 +54,8 @@ template <typename T>
 class alignas(16) CopiedPackets<T, false> {
  public:
   // left: elements from `from` to the row's end, of which the first 8 are the packet; zeros beyond.
-  // last: no row lies behind this one; loads, which are waited for, since compute-sanitizer takes
-  // the copy of half a word for one of a whole, beyond the tensor's end.
+  // last: of its sequence, so that no row need lie behind it; loads, which are waited for, since
+  // compute-sanitizer takes the copy of half a word for one of a whole, beyond the tensor's end.
   __device__ void copy(const T* from, int left, int skipped, bool last) {
     const bool aligned = skipped == kAlignedRows;
     std::uint32_t* to = words_ + lane() * (aligned ? kPacketWords : kLaneWords);

@@ -140,7 +140,7 @@ inline constexpr ScanChoice<T> kUsualOf16States[] = {
     {{ScanOfPairs<T>::kChannels, 5, {89.1, 115, 168, 208, 252}}, launch_pairs<T, kGated>},
 };
 
-// Of rows of an odd number of channels.
+// The times are of rows of an odd number of channels.
 template <typename T>
 inline constexpr ScanChoice<T> kUnusualOf16States[] = {
     choice<T, ScanOf40, false>(1, {56.1}),

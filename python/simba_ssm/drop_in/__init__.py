@@ -15,6 +15,6 @@ laid out alike. New code had better call :mod:`simba_ssm.ops`; benchmarks/drop_i
 
 from simba_ssm.drop_in.causal_conv1d import causal_conv1d_fn, causal_conv1d_update
 from simba_ssm.drop_in.selective_scan import selective_scan_fn
-from simba_ssm.drop_in.selective_state_update import selective_state_update
+from simba_ssm.drop_in.state_update import selective_state_update
 
 __all__ = ["causal_conv1d_fn", "causal_conv1d_update", "selective_scan_fn", "selective_state_update"]
