@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/cpp/checkpoint/byte_writers.h"
@@ -61,17 +62,31 @@ TEST(RestrictedUnpickler, ReadsPlainAndEmptyDicts) {
   EXPECT_TRUE(read(pickled::stream("}")).empty());
 }
 
+// One element, whose stride, which nothing limits, is the pickled number.
+NamedTensors of_stride(const std::string& number) {
+  const std::string tensor = pickled::call(
+      pickled::global("torch._utils", "_rebuild_tensor_v2"),
+      {storage(), pickled::integer(0), pickled::integers({1}), "(" + number + "t", "\x89", "N"});
+  return read(pickled::stream(pickled::dict({pickled::text("a"), tensor})));
+}
+
 TEST(RestrictedUnpickler, ReadsEveryKindOfNumber) {
-  // Sizes 3 and 4 as BININT, BININT1, BININT2 and LONG1.
-  const std::string three[] = {"J" + little_endian(3, 4), "K\x03", "M" + little_endian(3, 2),
-                               "\x8a\x01\x03"};
-  for (const std::string& number : three) {
-    const std::string tensor = pickled::call(
-        pickled::global("torch._utils", "_rebuild_tensor_v2"),
-        {storage(), pickled::integer(0), "(" + number + "t", pickled::integers({4}), "\x89", "N"});
-    const NamedTensors read_back =
-        read(pickled::stream(pickled::dict({pickled::text("a"), tensor})));
-    EXPECT_EQ(read_back.at("a").sizes(), at::IntArrayRef({3}));
+  // BININT, BININT1, BININT2 and LONG1. A set highest bit is a sign in the first and the last
+  // alone.
+  const std::pair<std::string, std::int64_t> numbers[] = {
+      {"J" + little_endian(3, 4), 3},
+      {"K\x03", 3},
+      {"K\xc8", 200},
+      {"M" + little_endian(3, 2), 3},
+      {"M" + little_endian(50000, 2), 50000},
+      {"\x8a\x01\x03", 3},
+      {"\x8a\x02" + little_endian(200, 2), 200}};
+  for (const auto& [number, stride] : numbers) {
+    EXPECT_EQ(of_stride(number).at("a").stride(0), stride);
+  }
+  for (const std::string& minus_one :
+       {"J" + little_endian(0xffffffff, 4), std::string("\x8a\x01\xff")}) {
+    EXPECT_TRUE(refuses("reaches outside its storage", [&] { of_stride(minus_one); }));
   }
 }
 
